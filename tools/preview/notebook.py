@@ -157,6 +157,7 @@ def page_markdown(page: Page) -> str:
 def pandoc(page: Page, markdown: str, bibliography: Path) -> BeautifulSoup:
     "Markdown to HTML; any warning is an error."
     command = [pypandoc.get_pandoc_path(), "--from=markdown-raw_tex", "--to=html5", "--mathml"]
+    command += ["--columns=10000"]  # the browser finds the widths of table columns
     command += ["--citeproc", f"--bibliography={bibliography}", "-M", "link-citations=true"]
     run = subprocess.run(
         command, input=markdown, capture_output=True, encoding="utf-8", check=False

@@ -13,7 +13,7 @@ one("main").addEventListener("click", () => showMenu(false));
 
 // Search: every word must occur; a hit in a title counts more than one in the text.
 const box = one("#search"), found = one("#found");
-const plain = (text) => text.toLowerCase().normalize("NFKD").replace(/\p{M}/gu, "");
+const plain = (text) => text.split("").map((c) => c.normalize("NFD")[0].toLowerCase()[0]).join("");
 const index = window.searchIndex.map((entry) => ({
   ...entry, name: plain(entry.title + " " + entry.part), words: plain(entry.text),
 }));
@@ -25,20 +25,19 @@ const score = (entry, words) => words.reduce((sum, word) => {
 }, 0);
 
 const marked = (text, words) => {  // text nodes and <mark>, never HTML from the index
-  const out = document.createElement("span"), low = plain(text);
-  const start = Math.max(0, Math.min(...words.map((w) => low.indexOf(w)).filter((i) => i >= 0)) - 50);
-  let rest = (start > 0 && start < Infinity ? "…" : "") +
-    text.slice(start < Infinity ? start : 0, (start < Infinity ? start : 0) + 160);
-  while (rest) {
-    const at = words.map((w) => [plain(rest).indexOf(w), w.length]).filter(([i]) => i >= 0)
-      .sort((a, b) => a[0] - b[0])[0];
-    if (!at || at[1] === 0) break;
-    const hit = document.createElement("mark");
-    hit.textContent = rest.slice(at[0], at[0] + at[1]);
-    out.append(rest.slice(0, at[0]), hit);
-    rest = rest.slice(at[0] + at[1]);
+  const places = words.map((word) => plain(text).indexOf(word)).filter((place) => place >= 0);
+  const start = places.length ? Math.max(0, Math.min(...places) - 50) : 0;
+  const rest = text.slice(start, start + 160), out = document.createElement("span");
+  const pattern = words.map((word) => word.replace(/[^\p{L}\p{N}]/gu, "\\$&")).join("|");
+  let end = 0;
+  for (const hit of plain(rest).matchAll(pattern)) {
+    const mark = document.createElement("mark");
+    mark.textContent = rest.slice(hit.index, hit.index + hit[0].length);
+    out.append(rest.slice(end, hit.index), mark);
+    end = hit.index + hit[0].length;
   }
-  out.append(rest);
+  out.prepend(start ? "… " : "");
+  out.append(rest.slice(end), start + 160 < text.length ? " …" : "");
   return out;
 };
 
@@ -89,13 +88,12 @@ for (const block of all("div.sourceCode")) {
   block.append(button);
 }
 
-// Table of contents: mark the section that is on the screen.
-const links = new Map(all("#contents a").map((a) => [decodeURIComponent(a.hash.slice(1)), a]));
-const watcher = new IntersectionObserver((seen) => {
-  for (const { target, isIntersecting } of seen) if (isIntersecting) {
-    for (const link of links.values()) link.classList.remove("here");
-    links.get(target.id)?.classList.add("here");
-  }
-}, { rootMargin: "-10% 0px -75% 0px" });
-for (const id of links.keys()) { const part = document.getElementById(id); if (part) watcher.observe(part); }
+// Table of contents: mark the section that is being read.
+const parts = all("#contents a").map((link) => [link, document.getElementById(link.hash.slice(1))]);
+const markPart = () => {
+  const above = parts.filter(([, part]) => part.getBoundingClientRect().top < 120);
+  for (const [link] of parts) link.classList.toggle("here", link === above.at(-1)?.[0]);
+};
+document.addEventListener("scroll", markPart, { passive: true });
+markPart();
 one("#sidebar [aria-current]")?.scrollIntoView({ block: "nearest" });
