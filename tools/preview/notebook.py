@@ -170,7 +170,7 @@ def pandoc(page: Page, markdown: str, bibliography: Path) -> BeautifulSoup:
 def dress(page: Page) -> None:
     "Give pandoc's HTML the parts that it leaves plain: callouts, figures, wide tables, anchors."
     soup = page.body
-    for box in soup.select("div[class*=callout-]"):
+    for box in soup.select("div[class^=callout-], section[class^=callout-]"):
         kind = next(c[8:] for c in box["class"] if c.startswith("callout-"))
         title = box.find(HEADINGS, recursive=False)
         folded = box.get("collapse") or box.get("data-collapse")
