@@ -1,5 +1,8 @@
 """What is built holds what a user needs: every module, every data file, the licence."""
+import ast
+import configparser
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -22,12 +25,12 @@ AT_TOP = ["settings.ini", "setup.py", "README.md", "LICENSE", "CITATION.cff", "c
 
 @pytest.fixture(scope="module")
 def built(tmp_path_factory) -> tuple:
-    "Names of the files in the source archive and in the wheel, built from a copy of the tree."
+    "Files of the package, of the source archive and of the wheel, built from a copy of the tree."
     work, out = tmp_path_factory.mktemp("tree"), tmp_path_factory.mktemp("out")
     for name in [*AT_TOP, "MANIFEST.in"]:
         if (ROOT / name).is_file():
             shutil.copy(ROOT / name, work)
-    junk = shutil.ignore_patterns("__pycache__", "*.nbi", "*.nbc")
+    junk = shutil.ignore_patterns("__pycache__", ".ipynb_checkpoints")
     shutil.copytree(ROOT / "kgrbook", work / "kgrbook", ignore=junk)
     env = os.environ | {"PIP_NO_INDEX": "1"}
     command = [sys.executable, "-c", BUILD, str(out)]
@@ -36,33 +39,23 @@ def built(tmp_path_factory) -> tuple:
     with tarfile.open(next(out.glob("*.tar.gz"))) as archive:
         source = {name.partition("/")[2] for name in archive.getnames()}
     wheel = zipfile.ZipFile(next(out.glob("*.whl"))).namelist()
-    return source, set(wheel)
-
-
-def package_files() -> set:
-    "Every file of the package, as a path from the top."
-    files = [p for p in (ROOT / "kgrbook").rglob("*") if p.is_file()]
-    junk = ("__pycache__", ".ipynb_checkpoints")
-    return {
-        p.relative_to(ROOT).as_posix()
-        for p in files
-        if not any(part in junk for part in p.parts) and p.suffix not in (".nbi", ".nbc")
-    }
+    files = {p.relative_to(work).as_posix() for p in (work / "kgrbook").rglob("*") if p.is_file()}
+    return files, source, set(wheel)
 
 
 def test_wheel_holds_every_file_of_the_package(built):
-    missing = package_files() - built[1]
-    assert not missing, f"add to package_data in setup.py: {sorted(missing)}"
+    files, _, wheel = built
+    assert files and files <= wheel, f"add to package_data in setup.py: {sorted(files - wheel)}"
 
 
 def test_source_archive_holds_every_file_of_the_package(built):
-    missing = package_files() - built[0]
-    assert not missing, f"add to MANIFEST.in: {sorted(missing)}"
+    files, source, _ = built
+    assert files <= source, f"add to MANIFEST.in: {sorted(files - source)}"
 
 
 @pytest.mark.parametrize("name", AT_TOP)
 def test_source_archive_holds(built, name):
-    assert name in built[0], f"add {name} to MANIFEST.in"
+    assert name in built[1], f"add {name} to MANIFEST.in"
 
 
 def test_every_folder_of_modules_is_a_package():
@@ -72,9 +65,41 @@ def test_every_folder_of_modules_is_a_package():
 
 
 def test_wheel_holds_nothing_else(built):
-    tops = {name.split("/")[0] for name in built[1]}
+    tops = {name.split("/")[0] for name in built[2]}
     assert len(tops) == 2 and "kgrbook" in tops, tops  # the package and its dist-info
 
 
 def test_command_is_declared(built):
-    assert any(name.endswith("dist-info/entry_points.txt") for name in built[1])
+    assert any(name.endswith("dist-info/entry_points.txt") for name in built[2])
+
+
+def imported_packages() -> set:
+    "Top names of what the package's modules import from outside."
+    found = set()
+    for path in (ROOT / "kgrbook").rglob("*.py"):
+        for node in ast.walk(ast.parse(path.read_text("utf-8"))):
+            if isinstance(node, ast.Import):
+                found |= {alias.name.split(".")[0] for alias in node.names}
+            elif isinstance(node, ast.ImportFrom) and not node.level:
+                found.add(node.module.split(".")[0])
+    return found - set(sys.stdlib_module_names) - {"kgrbook"}
+
+
+def test_what_is_imported_is_required():
+    settings = configparser.ConfigParser(delimiters=["="])
+    settings.read(ROOT / "settings.ini", encoding="utf-8")
+    words = settings["DEFAULT"]["requirements"].split()
+    required = {re.split("[<>=!~]", word)[0] for word in words}
+    imported = imported_packages()
+    assert imported <= required, f"add to requirements: {sorted(imported - required)}"
+    assert required <= imported, f"not used: {sorted(required - imported)}"
+
+
+def test_constraints_name_every_requirement():
+    settings = configparser.ConfigParser(delimiters=["="])
+    settings.read(ROOT / "settings.ini", encoding="utf-8")
+    words = settings["DEFAULT"]["requirements"] + " " + settings["DEFAULT"]["dev_requirements"]
+    required = {re.split("[<>=!~]", w)[0].lower().replace("_", "-") for w in words.split()}
+    lines = (ROOT / "constraints.txt").read_text("utf-8").splitlines()
+    pinned = {line.split("==")[0].lower() for line in lines if "==" in line}
+    assert required <= pinned, f"add to constraints.txt: {sorted(required - pinned)}"
