@@ -18,8 +18,8 @@ RECIPES = {
 NOTES = {
     "fb15k-237-ncrl": "re-drawn split, not comparable with fb15k-237",
     "wn18rr-ncrl": "re-drawn split, not comparable with wn18rr",
-    "kinship": "one of four splits of the same facts",
-    "umls": "one of four splits of nearly the same facts",
+    **{f"kinship{of}": "one of four splits of the same facts" for of in ("", "-conve", "-neurallp", "-rnnlogic")},
+    **{f"umls{of}": "one of four splits of nearly the same facts" for of in ("", "-conve", "-neurallp", "-rnnlogic")},
     "nell-995": "test-2818 is a part of test that several papers use",
 }
 LICENCES = {"WordNet": "WordNet 3.0", "Freebase": "not stated (Freebase data)", "not stated": "not stated"}

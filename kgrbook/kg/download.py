@@ -9,13 +9,12 @@ __all__ = ['HOST', 'load_registry', 'dataset_entry', 'source_url', 'normalise', 
 # %% ../../nbs/kg/06_download.ipynb #3b9710ec
 import json
 import tarfile
+import warnings
 import zlib
 from functools import cache
 from importlib.resources import files
 from pathlib import Path, PurePosixPath
 from tempfile import TemporaryDirectory
-
-import pooch
 
 from ..core.paths import atomic_write, cache_dir, data_dir, sha256
 from .store import read_text, unknown_name
@@ -48,7 +47,7 @@ HOST = "https://raw.githubusercontent.com"  # serves the files of public reposit
 
 def source_url(
     entry: dict,  # one file of the registry
-    host: str = HOST,
+    host: str = HOST,  # the server to ask
 ) -> str:
     "Where a file, or the archive that holds it, can be downloaded."
     return f"{host}/{entry['repo']}/{entry['commit']}/{entry['path'].split('!')[0]}"
@@ -73,6 +72,9 @@ def download(
     "Download one file, or say in plain words why not."
     if path.exists():
         return path
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # in Jupyter it complains of missing widgets, for a bar that is not used
+        import pooch
     try:
         pooch.HTTPDownloader(timeout=30, chunk_size=2**16)(url, str(path), None)
     except OSError as err:  # what the HTTP library raises for everything that goes wrong on the way
@@ -104,7 +106,7 @@ def fetch_file(
     entry: dict,  # one file of the registry
     target: Path,  # where to put it
     scratch: Path,  # a folder for what is downloaded on the way
-    host: str = HOST,
+    host: str = HOST,  # the server to ask
 ) -> None:
     "Download, unpack, normalise, check and only then put a file in its place."
     supply = f"put it at {target} yourself, or set KGRBOOK_DATA to a folder that holds {entry['file']}"
@@ -153,7 +155,7 @@ def check_dataset(
 def fetch_dataset(
     name: str,  # a name from `dataset_names()`
     splits: tuple[str, ...] = (),  # the splits that are wanted; (): all
-    host: str = HOST,
+    host: str = HOST,  # the server to ask
 ) -> dict[str, Path]:  # a checked file for each split
     "Have the files of a data set on disk; download what is missing."
     entries = dataset_entry(name)["splits"]

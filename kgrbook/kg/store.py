@@ -283,16 +283,16 @@ def line_problem(
 
 def read_triples(
     path: str | Path,  # lines of head, tab, relation, tab, tail; UTF-8, plain or gzip
-) -> tuple[list[list[str]], dict[str, int]]:  # the rows of names, and counts of what was left out
+) -> tuple[list[tuple[str, str, str]], dict[str, int]]:  # the facts by name, and counts of what was left out
     "The facts of a file, repeated ones included."
     text = read_text(path)
     lines = text.removeprefix("\ufeff").removesuffix("\n").split("\n")
-    rows = [line.split("\t") for line in lines if line.strip()]
-    if not rows:
+    kept = [line for line in lines if line.strip()]
+    if not kept:
         raise ValueError(f"{path} has no facts: write one a line, as head, tab, relation, tab, tail")
-    names = {name for row in rows for name in row}
-    if any(len(row) != 3 for row in rows) or any(name != name.strip() or not name for name in names):
+    fields = "\t".join(kept).split("\t")
+    if any(line.count("\t") != 2 for line in kept) or any(name != name.strip() or not name for name in set(fields)):
         n, bad = next((n, line) for n, line in enumerate(lines, 1) if line.strip() and line_problem(line))
         raise ValueError(f"{path}, line {n}: {line_problem(bad)}; it reads {bad[:80]!r}")
-    skipped = {"blank line": len(lines) - len(rows), "byte order mark": len(text) - len(text.removeprefix("\ufeff"))}
-    return rows, skipped
+    skipped = {"blank line": len(lines) - len(kept), "byte order mark": int(text.startswith("\ufeff"))}
+    return list(zip(fields[0::3], fields[1::3], fields[2::3])), skipped

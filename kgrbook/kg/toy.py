@@ -53,7 +53,7 @@ def draw_base(
     n_base: int,  # number of base relations
     n_ent: int,  # number of entities
     size: int,  # facts of each relation
-    rng: np.random.Generator,
+    rng: np.random.Generator,  # source of chance
 ) -> KG:
     "A graph of random facts, equally many of each relation."
     keys = np.concatenate([r * n_ent**2 + rng.choice(n_ent**2, size, replace=False) for r in range(n_base)])
@@ -64,7 +64,7 @@ def draw_base(
 def draw_bodies(
     lengths: Sequence[int],  # body length of each rule
     n_base: int,  # number of base relations
-    rng: np.random.Generator,
+    rng: np.random.Generator,  # source of chance
 ) -> list[tuple[int, ...]]:  # directed base relation ids, one body a rule
     "Draw different bodies in which no step undoes the one before."
     bodies = []
@@ -105,7 +105,7 @@ def plant(
     n_ent: int,  # number of entities
     confidence: float,  # share of these pairs that become facts
     noise: int,  # number of facts at other pairs
-    rng: np.random.Generator,
+    rng: np.random.Generator,  # source of chance
 ) -> np.ndarray:  # pairs of the head relation; int64
     "Choose the facts of one head relation."
     kept = rng.permutation(reached)[: round(confidence * len(reached))]
