@@ -15,8 +15,9 @@ from pathlib import Path
 import pandas as pd
 
 from .download import dataset_entry, fetch_dataset, load_registry
+from .files import read_triples
 from .splits import SPLITS, Dataset, shuffle_split
-from .store import read_triples, unknown_name
+from .store import unknown_name
 
 # %% ../../nbs/kg/03_datasets.ipynb #625282e6
 def dataset_names() -> list[str]:
@@ -30,8 +31,14 @@ def dataset_info() -> pd.DataFrame:  # one row a data set, the incomplete ones l
     for name in dataset_names():
         entry = registry["datasets"][name]
         lines = {split: file["lines"] for split, file in entry["splits"].items() if split in SPLITS}
-        origin = "by hand" if any("recipe" in file for file in entry["splits"].values()) else "download"
-        sizes = {"entities": entry["entities"], "relations": entry["relations"]} | dict.fromkeys(SPLITS, 0) | lines
+        origin = (
+            "by hand" if any("recipe" in file for file in entry["splits"].values()) else "download"
+        )
+        sizes = (
+            {"entities": entry["entities"], "relations": entry["relations"]}
+            | dict.fromkeys(SPLITS, 0)
+            | lines
+        )
         rows[name] = sizes | {"origin": origin, "licence": entry["licence"], "note": entry["note"]}
     for name, entry in sorted(registry["incomplete"].items()):
         rows[name] = {"origin": "incomplete", "note": f"lacks {entry['lacks'].split(' (')[0]}"}
@@ -49,19 +56,19 @@ def find_files(
 ) -> dict[str, Path]:  # a file for each split, or one file for "all"
     "The files of a data set in a folder."
     there = sorted(path for path in folder.iterdir() if path.name.endswith(ENDINGS))
-    files = {}
-    for split, stem in zip(SPLITS, (*SPLITS[:3], test)):
+    stems, files = dict(zip(SPLITS, (*SPLITS[:3], test), strict=True)), {}
+    for split, stem in stems.items():
         found = [path for path in there if path.name.split(".")[0] == stem]
         if len(found) > 1:
-            raise ValueError(f"{folder} has {found[0].name} and {found[1].name}: remove one of them")
-        files |= {split: path for path in found}
+            raise ValueError(f"{folder} has {found[0].name} and {found[1].name}: remove one")
+        if found:
+            files[split] = found[0]
     if not files and len(there) == 1:
         return {"all": there[0]}
-    names = {"train": "train", "valid": "valid", "test": test}
-    if missing := [f"{name}.txt" for split, name in names.items() if split not in files]:
+    if missing := [stems[split] for split in SPLITS[1:] if split not in files]:
         raise FileNotFoundError(
-            f"{folder} has no {', '.join(missing)}: a data set is a folder with train, valid and test "
-            f"({', '.join(ENDINGS)}), or with a single file of facts"
+            f"{folder} lacks {', '.join(missing)}: a data set is a folder with train, valid and "
+            f"test ({', '.join(ENDINGS)}), or with a single file of facts"
         )
     return files
 
@@ -90,13 +97,15 @@ def refuse_inverses(
     for forward, backward in pairs:
         facts = {(h, t) for part in rows.values() for h, r, t in part if r == forward}
         twins = {(t, h) for part in rows.values() for h, r, t in part if r == backward}
-        places = ", ".join(split for split, part in rows.items() if any(r == backward for _, r, _ in part))
-        both = len(facts & twins)
+        places = ", ".join(
+            split for split, part in rows.items() if any(r == backward for _, r, _ in part)
+        )
         state = "doubled" if facts == twins else "half-doubled"
         raise ValueError(
-            f"{name} is {state}: {both:,} of {len(facts):,} facts of {forward!r} stand a second time, read backwards, "
-            f"among the {len(twins):,} of {backward!r} (in {places}; {len(pairs)} such relations). Inverses are made "
-            f"when a graph is opened: remove the lines of {backward!r}, or rename it if it means something else"
+            f"{name} is {state}: {len(facts & twins):,} of {len(facts):,} facts of {forward!r} "
+            f"stand a second time, read backwards, among the {len(twins):,} of {backward!r} "
+            f"(in {places}; {len(pairs)} such relations). Inverses are made when a graph is "
+            f"opened: remove the lines of {backward!r}, or rename it if it means something else"
         )
 
 # %% ../../nbs/kg/03_datasets.ipynb #40b8643f
@@ -109,12 +118,17 @@ def load_dataset(
     path = Path(source)
     if source in load_registry()["datasets"] or source in load_registry()["incomplete"]:
         there = dataset_entry(source)["splits"]  # stops here if it is incomplete
-        files = fetch_dataset(source, tuple(split for split in SPLITS[:3] if split in there) + (test,))
+        files = fetch_dataset(
+            source, tuple(split for split in SPLITS[:3] if split in there) + (test,)
+        )
         name, files["test"] = source, files.pop(test)
     elif not path.exists():
         raise unknown_name("data set, folder or file", str(source), dataset_names())
     else:
-        name, files = path.resolve().name.split(".")[0], find_files(path, test) if path.is_dir() else {"all": path}
+        name, files = (
+            path.resolve().name.split(".")[0],
+            find_files(path, test) if path.is_dir() else {"all": path},
+        )
     return read_dataset(name if test == "test" else f"{name}/{test}", files, seed)
 
 
@@ -134,7 +148,10 @@ def read_dataset(
     if repeated := ds.skipped["duplicate fact"]:
         warnings.warn(f"{name}: repeated facts, left out: {repeated:,}", stacklevel=3)
     for pair, n in ds.overlaps.items():
-        warnings.warn(f"{name}: facts that are in {pair.replace('&', 'and in')}, and stay in both: {n:,}", stacklevel=3)
+        warnings.warn(
+            f"{name}: facts that are in {pair.replace('&', 'and in')}, and stay in both: {n:,}",
+            stacklevel=3,
+        )
     return divide_file(ds, files["all"], seed) if "all" in rows else ds
 
 
@@ -146,7 +163,12 @@ def divide_file(
     "Divide a single file at random into 80 % train, 10 % valid and 10 % test."
     parts = [ds.train[rows] for rows in shuffle_split(len(ds.train), (0.8, 0.1, 0.1), seed)]
     if any(len(part) == 0 for part in parts):
-        raise ValueError(f"{path} has {len(ds.train)} facts, too few to divide 80/10/10: bring 10 at least")
+        raise ValueError(
+            f"{path} has {len(ds.train)} facts, too few to divide 80/10/10: bring 10 at least"
+        )
     sizes = " / ".join(f"{len(part):,}" for part in parts)
-    warnings.warn(f"{ds.name}: divided at random, seed {seed}, into {sizes} train / valid / test facts", stacklevel=4)
+    warnings.warn(
+        f"{ds.name}: divided at random, seed {seed}, into {sizes} train / valid / test facts",
+        stacklevel=4,
+    )
     return replace(ds, train=parts[0], valid=parts[1], test=parts[2])

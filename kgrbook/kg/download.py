@@ -17,7 +17,8 @@ from pathlib import Path, PurePosixPath
 from tempfile import TemporaryDirectory
 
 from ..core.paths import atomic_write, cache_dir, data_dir, sha256
-from .store import read_text, unknown_name
+from .files import read_text
+from .store import unknown_name
 
 # %% ../../nbs/kg/06_download.ipynb #a1a377ad
 @cache
@@ -34,15 +35,15 @@ def dataset_entry(
     if name in registry["incomplete"]:
         entry = registry["incomplete"][name]
         raise FileNotFoundError(
-            f"{name} is incomplete: {entry['why']}. It lacks {entry['lacks']}. If you have it, put train.txt, "
-            "valid.txt and test.txt into a folder and load that folder"
+            f"{name} is incomplete: {entry['why']}. It lacks {entry['lacks']}. If you have it, "
+            "put train.txt, valid.txt and test.txt into a folder and load that folder"
         )
     if name not in registry["datasets"]:
         raise unknown_name("data set", name, list(registry["datasets"]))
     return registry["datasets"][name]
 
 # %% ../../nbs/kg/06_download.ipynb #8dc27c95
-HOST = "https://raw.githubusercontent.com"  # serves the files of public repositories by commit and path
+HOST = "https://raw.githubusercontent.com"  # serves public repositories by commit and path
 
 
 def source_url(
@@ -73,14 +74,20 @@ def download(
     if path.exists():
         return path
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # in Jupyter it complains of missing widgets, for a bar that is not used
+        warnings.simplefilter(
+            "ignore"
+        )  # in Jupyter it complains of missing widgets, for a bar that is not used
         import pooch
     try:
         pooch.HTTPDownloader(timeout=30, chunk_size=2**16)(url, str(path), None)
     except OSError as err:  # what the HTTP library raises for everything that goes wrong on the way
         path.unlink(missing_ok=True)
         status = getattr(getattr(err, "response", None), "status_code", None)
-        why = f"the server answered {status}" if status else f"no answer ({type(err).__name__}): are you offline?"
+        why = (
+            f"the server answered {status}"
+            if status
+            else f"no answer ({type(err).__name__}): are you offline?"
+        )
         raise DownloadError(why) from err
     return path
 
@@ -109,9 +116,13 @@ def fetch_file(
     host: str = HOST,  # the server to ask
 ) -> None:
     "Download, unpack, normalise, check and only then put a file in its place."
-    supply = f"put it at {target} yourself, or set KGRBOOK_DATA to a folder that holds {entry['file']}"
+    supply = (
+        f"put it at {target} yourself, or set KGRBOOK_DATA to a folder that holds {entry['file']}"
+    )
     if "recipe" in entry:
-        raise DownloadError(f"{entry['file']} is no plain download: make it from {entry['recipe']}; then {supply}")
+        raise DownloadError(
+            f"{entry['file']} is no plain download: make it from {entry['recipe']}; then {supply}"
+        )
     url, member = source_url(entry, host), entry["path"].partition("!")[2]
     try:
         data = normalise(unpack(download(url, scratch / sha256(url.encode())), member))
@@ -119,8 +130,9 @@ def fetch_file(
         raise DownloadError(f"{url}: {err}. Try again later, or {supply}") from err
     if sha256(data) != entry["sha256"]:
         raise DownloadError(
-            f"{url} was damaged on the way or has changed: the sha256 of its text begins {sha256(data)[:12]}, not "
-            f"{entry['sha256'][:12]}; nothing was kept. Try again later, or {supply}"
+            f"{url} was damaged on the way or has changed: the sha256 of its text begins "
+            f"{sha256(data)[:12]}, not {entry['sha256'][:12]}; nothing was kept. "
+            f"Try again later, or {supply}"
         )
     with atomic_write(target) as file:
         file.write(data)
@@ -166,9 +178,13 @@ def fetch_dataset(
         for entry in wanted.values():
             state, path = file_state(entry), file_path(entry)
             if state == "missing" and data_dir():
-                raise FileNotFoundError(f"KGRBOOK_DATA is set, but {path} is missing: add it or unset KGRBOOK_DATA")
+                raise FileNotFoundError(
+                    f"KGRBOOK_DATA is set, but {path} is missing: add it or unset KGRBOOK_DATA"
+                )
             if state == "missing":
                 fetch_file(entry, path, Path(scratch), host)
             if state == "differs":
-                raise ValueError(f"{path} is not the file of {name}, its sha256 differs: delete or replace it")
+                raise ValueError(
+                    f"{path} is not the file of {name}, its sha256 differs: delete or replace it"
+                )
     return {split: file_path(entry) for split, entry in wanted.items()}

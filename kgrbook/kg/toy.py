@@ -9,7 +9,7 @@ __all__ = ['FAMILY', 'family_toy', 'family_layout', 'draw_base', 'draw_bodies', 
 # %% ../../nbs/kg/02_toy.ipynb #e457f861
 from collections.abc import Sequence
 from dataclasses import dataclass
-from itertools import product
+from itertools import pairwise, product
 
 import numpy as np
 
@@ -36,7 +36,9 @@ def family_toy() -> KG:  # 7 entities, 4 relations
     return KG.from_triples(line.split() for line in FAMILY.split("\n") if line)
 
 
-def family_layout() -> dict[str, tuple[float, float]]:  # name -> (x, y); parents stand above their children
+def family_layout() -> dict[
+    str, tuple[float, float]
+]:  # name -> (x, y); parents stand above their children
     "Where each person of the family graph stands in a picture."
     return {
         "ann": (1.6, 3.0),
@@ -56,9 +58,13 @@ def draw_base(
     rng: np.random.Generator,  # source of chance
 ) -> KG:
     "A graph of random facts, equally many of each relation."
-    keys = np.concatenate([r * n_ent**2 + rng.choice(n_ent**2, size, replace=False) for r in range(n_base)])
+    keys = np.concatenate(
+        [r * n_ent**2 + rng.choice(n_ent**2, size, replace=False) for r in range(n_base)]
+    )
     r, h, t = np.unravel_index(keys, (n_base, n_ent, n_ent))
-    return KG(np.stack([h, r, t], axis=1), n_ent, n_base, relations=[f"base{i}" for i in range(n_base)])
+    return KG(
+        np.stack([h, r, t], axis=1), n_ent, n_base, relations=[f"base{i}" for i in range(n_base)]
+    )
 
 
 def draw_bodies(
@@ -72,10 +78,12 @@ def draw_bodies(
         options = [
             body
             for body in product(range(2 * n_base), repeat=length)
-            if body not in bodies and all(abs(a - b) != n_base for a, b in zip(body, body[1:]))
+            if body not in bodies and all(abs(a - b) != n_base for a, b in pairwise(body))
         ]
         if not options:
-            raise ValueError(f"{n_base} base relations have too few bodies of length {length} for {len(lengths)} rules")
+            raise ValueError(
+                f"{n_base} base relations have too few bodies of length {length} for the rules"
+            )
         bodies.append(options[rng.integers(len(options))])
     return bodies
 
@@ -112,7 +120,9 @@ def plant(
     others = rng.choice(n_ent**2, min(noise + len(reached), n_ent**2), replace=False)
     others = others[~np.isin(others, reached)][:noise]
     if len(reached) == 0 or len(others) < noise:
-        raise ValueError("a body reaches no pair, or leaves too few for the noise: change n_ent, degree or seed")
+        raise ValueError(
+            "a body reaches no pair, or leaves too few for the noise: change n_ent, degree or seed"
+        )
     return np.concatenate([kept, others])
 
 
@@ -132,11 +142,16 @@ def planted_graph(
         raise ValueError(f"a confidence lies between 0 and 1: {asked}")
     graph = draw_base(n_base, n_ent, round(degree * n_ent), rng)
     bodies = draw_bodies(lengths, n_base, rng)
-    planted = [plant(reached_keys(graph, body), n_ent, c, noise, rng) for body, c in zip(bodies, asked)]
-    heads = np.concatenate([
-        np.stack([pairs // n_ent, np.full_like(pairs, n_base + i), pairs % n_ent], axis=1)
-        for i, pairs in enumerate(planted)
-    ])
+    planted = [
+        plant(reached_keys(graph, body), n_ent, c, noise, rng)
+        for body, c in zip(bodies, asked, strict=True)
+    ]
+    heads = np.concatenate(
+        [
+            np.stack([pairs // n_ent, np.full_like(pairs, n_base + i), pairs % n_ent], axis=1)
+            for i, pairs in enumerate(planted)
+        ]
+    )
     train, valid, test = (heads[part] for part in shuffle_split(len(heads), (0.8, 0.1, 0.1), seed))
     return PlantedGraph(
         name=f"planted-{seed}",
@@ -146,6 +161,8 @@ def planted_graph(
         test=test,
         entities=[f"e{i:0{len(str(n_ent - 1))}}" for i in range(n_ent)],
         relations=graph.relations + [f"head{i}" for i in range(len(lengths))],
-        rules=[(f"head{i}", tuple(map(graph.relation_name, body))) for i, body in enumerate(bodies)],
+        rules=[
+            (f"head{i}", tuple(map(graph.relation_name, body))) for i, body in enumerate(bodies)
+        ],
         confidence=asked,
     )
