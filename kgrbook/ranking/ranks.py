@@ -48,7 +48,7 @@ class _Plan(NamedTuple):
     known: np.ndarray  # known answers, distinct within a pair
 
 
-def _plan(
+def _make_plan(
     queries: np.ndarray,  # head, directed relation, answer; (n, 3) int64
     known: np.ndarray,  # the same of all known facts, both directions; (k, 3) int64
     n_ent: int,
@@ -288,7 +288,7 @@ def rank_queries(
         raise ValueError(f"batch_size is {batch_size}: it must be 1 or more")
     splits = _splits(ds, split)
     queries = make_queries(splits[-1], ds.n_rel, directions)
-    plan = _plan(queries, make_queries(np.concatenate(splits), ds.n_rel), ds.n_ent)
+    plan = _make_plan(queries, make_queries(np.concatenate(splits), ds.n_rel), ds.n_ent)
     better, tied = np.empty((2, len(queries)), np.int64)
     reached = np.ones(len(queries), bool)
     starts = range(0, len(plan.heads), batch_size)
