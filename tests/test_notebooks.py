@@ -67,6 +67,12 @@ def test_sidebar_names_every_notebook_once():
     )
 
 
+def test_index_leads_to_every_page():
+    text = "\n".join(cell["source"] for cell in cells("index.ipynb"))
+    linked = set(re.findall(r"\]\(([\w/.-]+\.ipynb)", text))
+    assert set(NOTEBOOKS) - {"index.ipynb"} <= linked, set(NOTEBOOKS) - linked
+
+
 def test_quarto_reads_the_same_description():
     assert (NBS / "_quarto.yml").read_text("utf-8") == (ROOT / "_quarto.yml").read_text("utf-8")
 
