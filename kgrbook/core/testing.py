@@ -19,11 +19,11 @@ def test_near(
     rtol: float = 1e-9,  # tolerance relative to |b|; 0 with atol=0 compares exactly
     why: str = "",  # said first when the check fails
 ) -> None:
-    "Fail unless `a` and `b` have one shape and |a - b| <= atol + rtol |b| everywhere; nan equals nan."
+    "Fail unless shapes agree and |a - b| <= atol + rtol |b| everywhere; nan equals nan."
     a, b = np.asarray(a), np.asarray(b)
     for x in (a, b):
         if x.dtype.kind not in "biufc":
-            raise TypeError(f"test_near compares numbers, not {x.dtype}: turn it into an array first")
+            raise TypeError(f"test_near compares numbers, not {x.dtype}: make it an array first")
     if a.shape != b.shape:
         raise AssertionError(f"{why}\nshapes differ: {a.shape} and {b.shape}\na: {a}\nb: {b}")
     if atol == rtol == 0:
@@ -42,7 +42,7 @@ def expect_error(
 ):
     "Fail unless the `with` block raises a `kind` whose message contains `match`."
     if not match:
-        raise ValueError("expect_error needs a piece of the message: an empty one matches every error")
+        raise ValueError("expect_error needs a piece of the message: an empty one fits every error")
     wanted = f"expected {kind.__name__} saying {match!r}"
     try:
         yield
