@@ -26,9 +26,12 @@ def resolve(page: Page, pages: dict, site: dict, planned: set) -> None:
     here = Path(page.url).parent
     for link in page.body.find_all("a", href=True):
         href = link["href"].removeprefix(site["site-url"].rstrip("/") + "/")
-        if href != link["href"]:  # nbdev writes full addresses for names in backticks
-            link["href"] = os.path.relpath(href, here)
         path, mark, anchor = href.partition("#")
+        if href != link["href"]:  # nbdev writes full addresses for names in backticks
+            target = next((p for p in pages.values() if p.url == path), page)
+            while anchor and not target.body.find(id=anchor):
+                anchor = anchor.rpartition(".")[0]  # a method has no entry: go to its class
+            link["href"] = os.path.relpath(path, here) + f"#{anchor}".rstrip("#")
         if path.endswith(".ipynb") and "://" not in path:
             source = os.path.normpath(Path(page.source).parent / path)
             if source not in pages and source not in planned:
