@@ -63,6 +63,7 @@ class Node:
 
     @property
     def box(self) -> np.ndarray:
+        "Width and height of the box; (2,); points."
         return box_size(self.text)
 
 
@@ -79,12 +80,13 @@ class Edge:
 
     @property
     def box(self) -> np.ndarray:
+        "Width and height of the text; (2,); points."
         return box_size(self.text, size=8, pad=2)
 
 
 def point_on(
-    edge: Edge,
-    nodes: Sequence[Node],
+    edge: Edge,  # whose point is wanted
+    nodes: Sequence[Node],  # of the drawing
     share: float,  # of the visible part, from 0 to 1
 ) -> np.ndarray:  # (2,); points
     "A point of an edge; for a loop, a little beyond its far end."
@@ -124,8 +126,8 @@ def _draw_edge(ax: Axes, edge: Edge, nodes: Sequence[Node], boxes: Sequence[Text
 
 
 def draw_boxes(
-    nodes: Sequence[Node],
-    edges: Sequence[Edge],
+    nodes: Sequence[Node],  # drawn as boxes
+    edges: Sequence[Edge],  # drawn as arrows
     ax: Axes | None = None,  # None: a new figure of exactly the right size
 ) -> Axes:
     "Draw nodes and edges; one unit of the axes is one point."

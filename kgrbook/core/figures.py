@@ -77,8 +77,10 @@ METHOD = {
 }
 
 # %% ../../nbs/core/05_figures.ipynb #df6e80e3
-def png(figure: Figure) -> bytes:
-    "A figure as PNG, at its own size; the same bytes each time."
+def png(
+    figure: Figure,  # drawn at its own size, 100 dpi
+) -> bytes:  # a PNG file
+    "A figure as PNG; the same bytes each time."
     file = io.BytesIO()
     figure.savefig(file, format="png", dpi=100, bbox_inches=None, metadata={"Software": None})
     return file.getvalue()

@@ -24,7 +24,7 @@ def data_dir() -> Path | None:  # None: no such folder was declared
         return None
     folder = Path(name).expanduser()
     if not folder.is_dir():
-        raise NotADirectoryError(f"KGRBOOK_DATA is {name!r}, but that is no folder: mend or unset it")
+        raise NotADirectoryError(f"KGRBOOK_DATA is {name!r}; that is no folder: mend or unset it")
     return folder
 
 
