@@ -35,9 +35,7 @@ def unseen(
 
 def audit(
     ds: Dataset,  # a data set with four splits
-) -> dict[
-    str, int | float
-]:  # sizes and counts of facts; pair_share in [0, 1], nan without test facts
+) -> dict[str, int | float]:  # counts of facts; pair_share in [0, 1], nan without test facts
     "What the fit part of a data set gives away of its test facts, and what it hides."
     fit, test = ds.known("train"), ds.test
     pairs = np.isin(pair_keys(test, ds.n_ent), pair_keys(fit, ds.n_ent))
@@ -57,10 +55,8 @@ def audit_table(
     names: Iterable[str],  # names or folders, as `load_dataset` takes them
 ) -> pd.DataFrame:  # one row a data set, the columns of `audit`
     "Audit several data sets."
-    names = list(names)
-    return pd.DataFrame(
-        [audit(load_dataset(name)) for name in names], index=[str(name) for name in names]
-    )
+    rows = {str(name): audit(load_dataset(name)) for name in names}
+    return pd.DataFrame(list(rows.values()), index=list(rows))
 
 # %% ../../nbs/kg/04_audit.ipynb #6d35be89
 def degrees(

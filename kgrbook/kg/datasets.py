@@ -30,16 +30,14 @@ def dataset_info() -> pd.DataFrame:  # one row a data set, the incomplete ones l
     registry, rows = load_registry(), {}
     for name in dataset_names():
         entry = registry["datasets"][name]
-        lines = {split: file["lines"] for split, file in entry["splits"].items() if split in SPLITS}
-        origin = (
-            "by hand" if any("recipe" in file for file in entry["splits"].values()) else "download"
-        )
-        sizes = (
-            {"entities": entry["entities"], "relations": entry["relations"]}
-            | dict.fromkeys(SPLITS, 0)
-            | lines
-        )
-        rows[name] = sizes | {"origin": origin, "licence": entry["licence"], "note": entry["note"]}
+        files = entry["splits"].items()
+        rows[name] = {
+            **{key: entry[key] for key in ("entities", "relations")},
+            **dict.fromkeys(SPLITS, 0),
+            **{split: file["lines"] for split, file in files if split in SPLITS},
+            "origin": "by hand" if any("recipe" in file for _, file in files) else "download",
+            **{key: entry[key] for key in ("licence", "note")},
+        }
     for name, entry in sorted(registry["incomplete"].items()):
         rows[name] = {"origin": "incomplete", "note": f"lacks {entry['lacks'].split(' (')[0]}"}
     table = pd.DataFrame.from_dict(rows, orient="index")
@@ -93,20 +91,24 @@ def refuse_inverses(
     rows: Mapping[str, Sequence[Sequence[str]]],  # facts by name, split by split
 ) -> None:
     "Stop if some relation is written down in both directions."
-    pairs = inverse_pairs({r for facts in rows.values() for _, r, _ in facts})
-    for forward, backward in pairs:
-        facts = {(h, t) for part in rows.values() for h, r, t in part if r == forward}
-        twins = {(t, h) for part in rows.values() for h, r, t in part if r == backward}
-        places = ", ".join(
-            split for split, part in rows.items() if any(r == backward for _, r, _ in part)
-        )
-        state = "doubled" if facts == twins else "half-doubled"
-        raise ValueError(
-            f"{name} is {state}: {len(facts & twins):,} of {len(facts):,} facts of {forward!r} "
-            f"stand a second time, read backwards, among the {len(twins):,} of {backward!r} "
-            f"(in {places}; {len(pairs)} such relations). Inverses are made when a graph is "
-            f"opened: remove the lines of {backward!r}, or rename it if it means something else"
-        )
+    pairs = inverse_pairs({r for part in rows.values() for _, r, _ in part})
+    if not pairs:
+        return
+    found = {}
+    for part in rows.values():
+        for h, r, t in part:
+            found.setdefault(r, set()).add((h, t))
+    twins = {pair: found[pair[0]] & {(t, h) for h, t in found[pair[1]]} for pair in pairs}
+    partial = [(a, b) for a, b in pairs if not len(twins[a, b]) == len(found[a]) == len(found[b])]
+    state = "half-doubled" if partial or 2 * len(pairs) < len(found) else "doubled"
+    a, b = (partial or pairs)[0]
+    places = ", ".join(split for split, part in rows.items() if any(r == b for _, r, _ in part))
+    raise ValueError(
+        f"{name} is {state}: {len(twins[a, b]):,} of {len(found[a]):,} facts of {a!r} stand a "
+        f"second time, read backwards, among the {len(found[b]):,} of {b!r} (in {places}; such "
+        f"pairs: {len(pairs)}). A graph makes the inverses itself: remove the lines of {b!r} and "
+        "of the other inverses, or rename a relation that means something else"
+    )
 
 # %% ../../nbs/kg/03_datasets.ipynb #40b8643f
 def load_dataset(
@@ -115,20 +117,18 @@ def load_dataset(
     seed: int = 0,  # divides a single file; unused otherwise
 ) -> Dataset:  # `skipped` counts what was left out
     "Open a data set by name, or from your own folder or file."
-    path = Path(source)
-    if source in load_registry()["datasets"] or source in load_registry()["incomplete"]:
+    path, registry = Path(source), load_registry()
+    if source in registry["datasets"] or source in registry["incomplete"]:
         there = dataset_entry(source)["splits"]  # stops here if it is incomplete
-        files = fetch_dataset(
-            source, tuple(split for split in SPLITS[:3] if split in there) + (test,)
-        )
-        name, files["test"] = source, files.pop(test)
-    elif not path.exists():
-        raise unknown_name("data set, folder or file", str(source), dataset_names())
+        wanted = [split for split in SPLITS[:3] if split in there]
+        name, files = source, fetch_dataset(source, (*wanted, test))
+        files["test"] = files.pop(test)
+    elif path.is_dir():
+        name, files = path.resolve().name, find_files(path, test)
+    elif path.exists():
+        name, files = path.name.split(".")[0], {"all": path}
     else:
-        name, files = (
-            path.resolve().name.split(".")[0],
-            find_files(path, test) if path.is_dir() else {"all": path},
-        )
+        raise unknown_name("data set, folder or file", str(source), dataset_names())
     return read_dataset(name if test == "test" else f"{name}/{test}", files, seed)
 
 
@@ -148,10 +148,8 @@ def read_dataset(
     if repeated := ds.skipped["duplicate fact"]:
         warnings.warn(f"{name}: repeated facts, left out: {repeated:,}", stacklevel=3)
     for pair, n in ds.overlaps.items():
-        warnings.warn(
-            f"{name}: facts that are in {pair.replace('&', 'and in')}, and stay in both: {n:,}",
-            stacklevel=3,
-        )
+        pair = pair.replace("&", "and in")
+        warnings.warn(f"{name}: facts in {pair}, which stay in both: {n:,}", stacklevel=3)
     return divide_file(ds, files["all"], seed) if "all" in rows else ds
 
 
@@ -163,12 +161,8 @@ def divide_file(
     "Divide a single file at random into 80 % train, 10 % valid and 10 % test."
     parts = [ds.train[rows] for rows in shuffle_split(len(ds.train), (0.8, 0.1, 0.1), seed)]
     if any(len(part) == 0 for part in parts):
-        raise ValueError(
-            f"{path} has {len(ds.train)} facts, too few to divide 80/10/10: bring 10 at least"
-        )
+        raise ValueError(f"{path} has {len(ds.train)} facts: to divide 80/10/10 takes 10 or more")
     sizes = " / ".join(f"{len(part):,}" for part in parts)
-    warnings.warn(
-        f"{ds.name}: divided at random, seed {seed}, into {sizes} train / valid / test facts",
-        stacklevel=4,
-    )
+    message = f"{ds.name}: divided at random into {sizes} train / valid / test facts, seed {seed}"
+    warnings.warn(message, stacklevel=4)
     return replace(ds, train=parts[0], valid=parts[1], test=parts[2])

@@ -50,45 +50,31 @@ class Dataset:
         self.relations = check_names(self.relations, None, "relation")
         for split in SPLITS:
             rows = np.asarray(getattr(self, split)).reshape(-1, 3)
-            for column, n, kind in (
-                (0, self.n_ent, "entity"),
-                (1, self.n_rel, "relation"),
-                (2, self.n_ent, "entity"),
-            ):
-                check_ids(rows[:, column], n, f"{split} {kind}")
+            check_ids(rows[:, [0, 2]], self.n_ent, f"{split} entity")
+            check_ids(rows[:, 1], self.n_rel, f"{split} relation")
             setattr(self, split, rows.astype(np.int64))
 
     @classmethod
     def from_names(
         cls,
         name: str,  # what to call it
-        splits: Mapping[
-            str, Sequence[Sequence[str]]
-        ],  # rows of names by split; a missing split is empty
+        splits: Mapping[str, Sequence[Sequence[str]]],  # named facts; a missing split is empty
     ) -> "Dataset":  # facts repeated within a split are left out and counted
         "A data set from facts written with names, ids in sorted order of the names."
-        columns = {
-            split: list(zip(*rows, strict=True)) or [(), (), ()] for split, rows in splits.items()
-        }
-        entities = sorted({x for h, _, t in columns.values() for x in (*h, *t)})
-        relations = sorted({x for _, r, _ in columns.values() for x in r})
-        e, r = ({name: i for i, name in enumerate(names)} for names in (entities, relations))
-        arrays, repeated = dict.fromkeys(SPLITS, np.empty((0, 3), np.int64)), 0
-        for split, (heads, rels, tails) in columns.items():
-            ids = np.array(
-                [[e[x] for x in heads], [r[x] for x in rels], [e[x] for x in tails]], np.int64
-            ).T
-            first = np.sort(
-                np.unique(fact_keys(*ids.T, len(entities), len(relations)), return_index=True)[1]
-            )
+        if other := [split for split in splits if split not in SPLITS]:
+            raise ValueError(f"{other[0]!r} is no split: use {', '.join(SPLITS)}")
+        entities = sorted({x for rows in splits.values() for h, _, t in rows for x in (h, t)})
+        relations = sorted({r for rows in splits.values() for _, r, _ in rows})
+        e, q = ({name: i for i, name in enumerate(names)} for names in (entities, relations))
+        arrays, repeated = {}, 0
+        for split in SPLITS:
+            rows = [(e[h], q[r], e[t]) for h, r, t in splits.get(split, ())]
+            ids = np.array(rows, np.int64).reshape(-1, 3)
+            keys = fact_keys(*ids.T, len(entities), len(relations))
+            first = np.sort(np.unique(keys, return_index=True)[1])  # the order of the file is kept
             arrays[split], repeated = ids[first], repeated + len(ids) - len(first)
-        return cls(
-            name,
-            **arrays,
-            entities=entities,
-            relations=relations,
-            skipped={"duplicate fact": repeated},
-        )
+        left_out = {"duplicate fact": repeated}
+        return cls(name, **arrays, entities=entities, relations=relations, skipped=left_out)
 
     def __repr__(self) -> str:
         sizes = ", ".join(f"{len(getattr(self, split)):,} {split}" for split in SPLITS)
@@ -128,18 +114,16 @@ class Dataset:
     ) -> "Dataset":  # the same facts, more of them in `facts`
         "Move a random share of train to facts."
         moved, kept = shuffle_split(len(self.train), (ratio, 1 - ratio), seed)
-        return replace(
-            self, facts=np.concatenate([self.facts, self.train[moved]]), train=self.train[kept]
-        )
+        facts = np.concatenate([self.facts, self.train[moved]])
+        return replace(self, facts=facts, train=self.train[kept])
 
     @cached_property
     def overlaps(self) -> dict[str, int]:
         "How many facts two splits share; pairs that share none are left out."
         keys = {split: np.unique(self._keys(split)) for split in SPLITS}
-        shared = {
-            (a, b): len(np.intersect1d(keys[a], keys[b], True)) for a, b in combinations(SPLITS, 2)
-        }
-        return {f"{a} & {b}": n for (a, b), n in shared.items() if n}
+        pairs = combinations(SPLITS, 2)
+        shared = {f"{a} & {b}": len(np.intersect1d(keys[a], keys[b])) for a, b in pairs}
+        return {pair: n for pair, n in shared.items() if n}
 
     @cached_property
     def sha256(self) -> str:

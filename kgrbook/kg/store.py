@@ -90,6 +90,8 @@ def check_names(
         raise ValueError(f"{len(names)} {kind} names for {n} ids: every id needs one name")
     if not names:
         raise ValueError(f"a graph needs at least one {kind}")
+    if other := [name for name in names if not isinstance(name, str)]:
+        raise TypeError(f"{kind} names must be text, not {type(other[0]).__name__}: {other[0]!r}")
     if len(set(names)) < len(names):
         twice = next(name for i, name in enumerate(names) if name in names[:i])
         raise ValueError(f"the {kind} name {twice!r} stands for two ids: names must differ")
@@ -127,9 +129,8 @@ class KG:
         keys = np.unique(fact_keys(h, r, t, self.n_ent, self.n_rel))
         pair, t = np.divmod(keys, self.n_ent)
         self._keys = keys
-        self.triples = np.stack(
-            [*np.divmod(pair, self.n_rel), t], axis=1
-        )  # distinct, sorted; (n, 3) int64
+        columns = (*np.divmod(pair, self.n_rel), t)
+        self.triples = np.stack(columns, axis=1)  # distinct, sorted; (n, 3) int64
         self.skipped = {"duplicate fact": len(h) - len(keys)}  # what was left out; counts
 
     @classmethod

@@ -36,9 +36,7 @@ def family_toy() -> KG:  # 7 entities, 4 relations
     return KG.from_triples(line.split() for line in FAMILY.split("\n") if line)
 
 
-def family_layout() -> dict[
-    str, tuple[float, float]
-]:  # name -> (x, y); parents stand above their children
+def family_layout() -> dict[str, tuple[float, float]]:  # name -> (x, y)
     "Where each person of the family graph stands in a picture."
     return {
         "ann": (1.6, 3.0),
@@ -62,9 +60,8 @@ def draw_base(
         [r * n_ent**2 + rng.choice(n_ent**2, size, replace=False) for r in range(n_base)]
     )
     r, h, t = np.unravel_index(keys, (n_base, n_ent, n_ent))
-    return KG(
-        np.stack([h, r, t], axis=1), n_ent, n_base, relations=[f"base{i}" for i in range(n_base)]
-    )
+    names = [f"base{i}" for i in range(n_base)]
+    return KG(np.stack([h, r, t], axis=1), n_ent, relations=names)
 
 
 def draw_bodies(
