@@ -13,10 +13,10 @@ from pathlib import Path
 TARGET = Path(__file__).parents[1] / "kgrbook" / "kg" / "registry.json"
 OF = ("", "-conve", "-neurallp", "-rnnlogic")
 RECIPES = {
-    "fb15k-237-ncrl": "all facts of fb15k-237 (train, then valid, then test) that are in neither {1} "
-    "nor {2}",
-    "nell-995": "{0}, whose columns are head, tail, relation, with the ids replaced by the names in "
-    "{1} and {2}",
+    "fb15k-237-ncrl": "all facts of fb15k-237 (train, then valid, then test) that are in "
+    "neither {1} nor {2}",
+    "nell-995": "{0}, whose columns are head, tail, relation, with the ids replaced by the names "
+    "in {1} and {2}",
 }
 NOTES = {
     "fb15k-237-ncrl": "re-drawn split, not comparable with fb15k-237",
@@ -70,7 +70,7 @@ def make_registry(manifest: dict) -> dict:
             continue
         paths = info["files"].items()
         files = {split: split_entry(name, manifest["files"][path], path) for split, path in paths}
-        licence = next(short for word, short in LICENCES.items() if info["licence"].startswith(word))
+        licence = next(LICENCES[word] for word in LICENCES if info["licence"].startswith(word))
         kept = {key: info[key] for key in ("entities", "relations")} | {"licence": licence}
         datasets[name] = kept | {"note": NOTES.get(name, ""), "splits": files}
     return {"datasets": datasets, "incomplete": INCOMPLETE}

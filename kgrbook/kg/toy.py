@@ -39,13 +39,13 @@ def family_toy() -> KG:  # 7 entities, 4 relations
 def family_layout() -> dict[str, tuple[float, float]]:  # name -> (x, y)
     "Where each person of the family graph stands in a picture."
     return {
-        "ann": (1.6, 3.0),
-        "bob": (1.4, 2.0),
-        "cat": (3.2, 2.0),
+        "ann": (1.8, 3.0),
+        "bob": (1.8, 2.0),
+        "cat": (3.4, 2.0),
         "dan": (0.0, 1.0),
-        "eve": (1.8, 1.0),
-        "fay": (3.6, 1.0),
-        "gus": (1.8, 0.0),
+        "eve": (2.0, 1.0),
+        "fay": (3.8, 1.0),
+        "gus": (2.0, 0.0),
     }
 
 # %% ../../nbs/kg/02_toy.ipynb #0b11cf3e
