@@ -279,8 +279,9 @@ def test_parameters_are_documented(name):
 
 @pytest.mark.parametrize("name", MODULES)
 def test_citations_in_docstrings(name):
+    place = r"\w+, (?:Eq|§|[Ss]ec|Tab|Alg|Def)"
     for what, node in definitions(name):
-        for cited in re.findall(rf"\[({KEY}[^\]]*)\]", ast.get_docstring(node) or ""):
+        for cited in re.findall(rf"\[((?:{KEY}|{place})[^\]]*)\]", ast.get_docstring(node) or ""):
             for part in cited.split(";"):
                 key = part.split(",")[0].strip()
                 assert key in KEYS, f"{what} cites {key!r}, which is not in nbs/references.bib"
