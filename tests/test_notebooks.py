@@ -260,6 +260,13 @@ def test_allowed_larger_is_not_stale():
 
 
 @pytest.mark.parametrize("name", MODULES)
+def test_line_width(name):
+    lines = (ROOT / name).read_text("utf-8").splitlines()
+    long = [i for i, line in enumerate(lines, 1) if len(line) > 100 and "__all__" not in line]
+    assert not long, f"lines over 100 characters: {long}"
+
+
+@pytest.mark.parametrize("name", MODULES)
 def test_public_names_are_documented(name):
     public = [(what, node) for what, node in definitions(name) if is_public(what)]
     bare = [what for what, node in public if not ast.get_docstring(node)]

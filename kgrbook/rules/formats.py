@@ -49,12 +49,15 @@ def _anyburl_line(line: str, names: dict) -> dict | str:
     *numbers, text = line.split("\t")
     left, arrow, right = text.partition("<=")
     if not arrow or len(numbers) not in (0, 3):
-        raise ValueError("expected 'rule' or 'predictions<TAB>right<TAB>confidence<TAB>rule', with <= in the rule")
+        raise ValueError(
+            "expected 'rule' or 'predictions<TAB>right<TAB>confidence<TAB>rule', "
+            "with <= in the rule"
+        )
     head, body = _atoms(left), _atoms(right)
     if not head or body is None:
         return "with atoms that cannot be read"
     word = chain_word(head[0], body)
-    known = dict(zip(("pairs", "support", "weight"), map(float, numbers)))
+    known = dict(zip(("pairs", "support", "weight"), map(float, numbers), strict=False))
     return word if isinstance(word, str) else dict(head=head[0][0], body=word) | known
 
 
@@ -64,13 +67,17 @@ def _expressgnn_line(line: str, names: dict) -> dict | str:
     if not weight.replace(".", "").isdigit() or not all(parsed):
         raise ValueError("expected '1.0 !body(A, B) v ... v head(A, C)'")
     *body, (head, *ends) = (a[0] for a in parsed)
-    word = chain_word((head, *ends), [(_inverse_by_dash(name.removeprefix("!"), names), *v) for name, *v in body])
+    word = chain_word(
+        (head, *ends), [(_inverse_by_dash(name.removeprefix("!"), names), *v) for name, *v in body]
+    )
     return word if isinstance(word, str) else dict(head=_inverse_by_dash(head, names), body=word)
 
 
 def _inverse_by_dash(name: str, names: dict) -> str:
     "ExpressGNN's inv_r or inv__r as r^-1; names holds the forward names."
-    forward = next((name[k:] for k in (4, 5) if name.startswith("inv_") and name[k:] in names), None)
+    forward = next(
+        (name[k:] for k in (4, 5) if name.startswith("inv_") and name[k:] in names), None
+    )
     return name if name in names or forward is None else inverse_name(forward)
 
 
@@ -90,15 +97,21 @@ def _names(path: Path, fmt: str, kg) -> tuple[dict, list]:
         return {}, list(kg.relations) if kg else []
     beside = path.with_name("relations.dict" if fmt == "rnnlogic" else "relations.txt")
     if not beside.exists() and not kg:
-        raise ValueError(f"{path}: needs {beside.name} beside it, or kg= whose relations it numbers")
+        raise ValueError(
+            f"{path}: needs {beside.name} beside it, or kg= whose relations it numbers"
+        )
     if not beside.exists():
         relations = list(kg.relations)
     elif fmt == "rnnlogic":
         rows = [line.split("\t") for line in beside.read_text(encoding="utf-8").splitlines()]
-        relations = [name for _, name in sorted((int(i), n) for i, n in rows) if not name.startswith("!")]
+        relations = [
+            name for _, name in sorted((int(i), n) for i, n in rows) if not name.startswith("!")
+        ]
     else:
         names = beside.read_text(encoding="utf-8").split()
-        relations = [n for n in names if not any(n == p + m for p in ("inv_", "inv__") for m in names)]
+        relations = [
+            n for n in names if not any(n == p + m for p in ("inv_", "inv__") for m in names)
+        ]
     both = [*relations, *map(inverse_name, relations)]
     return dict(enumerate(both)) if fmt == "rnnlogic" else dict.fromkeys(relations), relations
 
@@ -108,7 +121,9 @@ def _lines(path: Path):
         with (gzip.open if path.suffix == ".gz" else open)(path, "rt", encoding="utf-8") as file:
             yield from ((i, line.strip()) for i, line in enumerate(file, 1) if line.strip())
     except UnicodeDecodeError as e:
-        raise ValueError(f"{path}: not UTF-8 text ({e.reason} at byte {e.start}); save it as UTF-8") from e
+        raise ValueError(
+            f"{path}: not UTF-8 text ({e.reason} at byte {e.start}); save it as UTF-8"
+        ) from e
 
 
 def read_rules(
@@ -127,7 +142,9 @@ def read_rules(
         try:
             rule = _LINE[fmt](line, names)
         except (ValueError, KeyError) as e:
-            raise ValueError(f"{path}:{number}: not a rule of the form {fmt}: {e}; the line is {line[:80]!r}") from e
+            raise ValueError(
+                f"{path}:{number}: not a rule of the form {fmt}: {e}; the line is {line[:80]!r}"
+            ) from e
         if isinstance(rule, dict):
             found.append(rule)
         else:
@@ -135,7 +152,9 @@ def read_rules(
             first.setdefault(rule, number)
     rules = _rule_set(found, relations, path.name, skipped)
     for reason, n in skipped.items():
-        warnings.warn(f"{path}: {n} rules {reason} are not used (first: line {first[reason]})", stacklevel=2)
+        warnings.warn(
+            f"{path}: {n} rules {reason} are not used (first: line {first[reason]})", stacklevel=2
+        )
     return rules.on(kg) if kg else rules
 
 
@@ -143,9 +162,14 @@ def _rule_set(found: list, relations: list, source: str, skipped: dict) -> RuleS
     named = {x.removesuffix("^-1") for r in found for x in (r["head"], *r["body"])}
     relations = [*relations, *sorted(named - set(relations))]
     rules = RuleSet.of(
-        [(r["head"], r["body"]) for r in found], relations, source=source, skipped=skipped,
+        [(r["head"], r["body"]) for r in found],
+        relations,
+        source=source,
+        skipped=skipped,
         weight=[r.get("weight", np.nan) for r in found],
-        support=[r.get("support", -1) for r in found], pairs=[r.get("pairs", -1) for r in found])
+        support=[r.get("support", -1) for r in found],
+        pairs=[r.get("pairs", -1) for r in found],
+    )
     if len(rules) < len(found):
         rules.skipped["repeated"] += len(found) - len(rules)
     return rules
@@ -158,7 +182,9 @@ def _anyburl_text(rules: RuleSet) -> tuple[str, int]:
         rule = (rules if forward[i] else images)[int(i)]
         weighed = rules.weight[i] == rules.weight[i]
         known = rules.pairs[i] >= 0 and rules.support[i] >= 0 and weighed
-        numbers = f"{rules.pairs[i]}\t{rules.support[i]}\t{float(rules.weight[i])!r}\t" if known else ""
+        numbers = (
+            f"{rules.pairs[i]}\t{rules.support[i]}\t{float(rules.weight[i])!r}\t" if known else ""
+        )
         out.append(f"{numbers}{rule}\n")
     return "".join(out), len(out)
 
@@ -169,7 +195,7 @@ def _rnnlogic_text(rules: RuleSet) -> tuple[str, int]:
 
 
 def write_rules(
-    rules: RuleSet,
+    rules: RuleSet,  # the set
     path,  # file to write; .gz compresses
     fmt: str,  # rnnlogic (with relations.dict beside it) or anyburl
 ) -> int:  # number of rules written
@@ -180,11 +206,18 @@ def write_rules(
     content, written = text[fmt](rules)
     if fmt == "rnnlogic":
         names = [*rules.relations, *("!" + r for r in rules.relations)]
-        _write_beside(path.with_name("relations.dict"), "".join(f"{i}\t{n}\n" for i, n in enumerate(names)))
+        _write_beside(
+            path.with_name("relations.dict"), "".join(f"{i}\t{n}\n" for i, n in enumerate(names))
+        )
     with atomic_write(path) as file:
-        file.write(gzip.compress(content.encode(), mtime=0) if path.suffix == ".gz" else content.encode())
+        file.write(
+            gzip.compress(content.encode(), mtime=0) if path.suffix == ".gz" else content.encode()
+        )
     if written < len(rules):
-        warnings.warn(f"{path}: {len(rules) - written} body-less rules cannot be written as {fmt}", stacklevel=2)
+        warnings.warn(
+            f"{path}: {len(rules) - written} body-less rules cannot be written as {fmt}",
+            stacklevel=2,
+        )
     if fmt == "rnnlogic" and not np.isnan(rules.weight).all():
         warnings.warn(f"{path}: the form rnnlogic holds no weights", stacklevel=2)
     return written
@@ -193,6 +226,8 @@ def write_rules(
 def _write_beside(path: Path, content: str):
     "Write the dict of a rule file, never over another one."
     if path.exists() and path.read_bytes() != content.encode():
-        raise ValueError(f"{path} exists and numbers relations differently; write to another folder")
+        raise ValueError(
+            f"{path} exists and numbers relations differently; write to another folder"
+        )
     with atomic_write(path) as file:
         file.write(content.encode())

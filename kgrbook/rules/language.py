@@ -52,7 +52,7 @@ def _pad(bodies: list, width: int = 0) -> np.ndarray:
     "Bodies of several lengths as one array padded with -1; (N, L) int32."
     width = max([width, *map(len, bodies)], default=0)
     out = np.full((len(bodies), width), -1, np.int32)
-    for row, body in zip(out, bodies):
+    for row, body in zip(out, bodies, strict=True):
         row[: len(body)] = body
     return out
 
@@ -110,10 +110,13 @@ class RuleSet:
         unknown = sorted({x for head, body in rules for x in (head, *body)} - set(ids))
         if unknown:
             raise ValueError(f"no such relation: {', '.join(unknown)}; known: {_few(relations)}")
-        return cls([ids[h] for h, _ in rules], [[ids[x] for x in b] for _, b in rules], relations, **kw)
+        return cls(
+            [ids[h] for h, _ in rules], [[ids[x] for x in b] for _, b in rules], relations, **kw
+        )
 
     @property
     def n_rel(self) -> int:
+        "Number of forward relations."
         return len(self.relations)
 
     @property
@@ -135,14 +138,24 @@ class RuleSet:
         return Rule(self.name(self.head[at]), body, float(self.weight[at]))
 
     def _like(self, at=slice(None), **change) -> "RuleSet":
-        kw = dict(head=self.head[at], body=self.body[at], relations=self.relations, source=self.source,
-                  weight=self.weight[at], support=self.support[at], pairs=self.pairs[at], skipped=self.skipped)
+        kw = dict(
+            head=self.head[at],
+            body=self.body[at],
+            relations=self.relations,
+            source=self.source,
+            weight=self.weight[at],
+            support=self.support[at],
+            pairs=self.pairs[at],
+            skipped=self.skipped,
+        )
         return RuleSet(**(kw | change))
 
     def __repr__(self) -> str:
         known = [f"{r}  [{r.weight:.3f}]" if r.weight == r.weight else str(r) for r in self[:5]]
         more = [f"... and {len(self) - 5} more"] if len(self) > 5 else []
-        return "\n".join([f"RuleSet of {len(self)} rules over {self.n_rel} relations", *known, *more])
+        return "\n".join(
+            [f"RuleSet of {len(self)} rules over {self.n_rel} relations", *known, *more]
+        )
 
     def name(self, relation: int) -> str:
         "Name of a directed relation."
@@ -163,12 +176,16 @@ class RuleSet:
             raise ValueError("some rules have no weight yet; give them one with rules.weigh(...)")
         order = np.argsort(-self.weight, kind="stable")
         if per_head:
-            order = order[pd.Series(self.head[order]).groupby(self.head[order]).cumcount().to_numpy() < k]
+            order = order[
+                pd.Series(self.head[order]).groupby(self.head[order]).cumcount().to_numpy() < k
+            ]
         return self._like(order[: None if per_head else k])
 
     def on(self, kg) -> "RuleSet":
         "The same rules with the relation ids of a graph; raises ValueError for names it lacks."
-        used = np.unique(np.concatenate([self.head, self.body[self.body >= 0]]) % max(self.n_rel, 1))
+        used = np.unique(
+            np.concatenate([self.head, self.body[self.body >= 0]]) % max(self.n_rel, 1)
+        )
         return self._rename(list(kg.relations), used)
 
     def _rename(self, relations: list, used: np.ndarray) -> "RuleSet":
@@ -188,9 +205,18 @@ class RuleSet:
         a, b = (s._rename(relations, np.arange(s.n_rel)) for s in (self, other))
         width = max(a.body.shape[1], b.body.shape[1])
         body = np.concatenate([_widen(a.body, width), _widen(b.body, width)])
-        join = {k: np.concatenate([getattr(a, k), getattr(b, k)]) for k in ("head", "weight", "support", "pairs")}
+        join = {
+            k: np.concatenate([getattr(a, k), getattr(b, k)])
+            for k in ("head", "weight", "support", "pairs")
+        }
         sources = dict.fromkeys(s for s in (a.source, b.source) if s)
-        return RuleSet(body=body, relations=relations, source=" | ".join(sources), skipped=a.skipped + b.skipped, **join)
+        return RuleSet(
+            body=body,
+            relations=relations,
+            source=" | ".join(sources),
+            skipped=a.skipped + b.skipped,
+            **join,
+        )
 
     def images(self) -> "RuleSet":
         "The inverse image of each rule: the same statement, read from Y to X."
@@ -199,9 +225,16 @@ class RuleSet:
 
     def to_frame(self) -> pd.DataFrame:
         "One row a rule: text, head, length, weight, support, pairs."
-        return pd.DataFrame({"rule": [str(r) for r in self], "head": [self.name(h) for h in self.head],
-                             "length": self.length, "weight": self.weight,
-                             "support": self.support, "pairs": self.pairs})
+        return pd.DataFrame(
+            {
+                "rule": [str(r) for r in self],
+                "head": [self.name(h) for h in self.head],
+                "length": self.length,
+                "weight": self.weight,
+                "support": self.support,
+                "pairs": self.pairs,
+            }
+        )
 
     @classmethod
     def read(cls, path, fmt: str, kg=None) -> "RuleSet":
