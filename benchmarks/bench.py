@@ -34,7 +34,7 @@ def run(script: str, jobs: list[str], rounds: int) -> dict[str, list[dict]]:
     for i in range(rounds):
         for job in jobs if i % 2 == 0 else reversed(jobs):
             command = [sys.executable, script, "--job", job]
-            out = subprocess.run(command, check=True, capture_output=True, text=True).stdout
+            out = subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True).stdout
             results[job].append(json.loads(out.splitlines()[-1]))
             print(f"round {i + 1} {job}: {results[job][-1]['cpu']:.2f} CPU s", file=sys.stderr)
     return results

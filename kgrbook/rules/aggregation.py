@@ -16,6 +16,8 @@ from .frontier import Edge, clear, new_frontier, put, step
 
 # %% ../../nbs/rules/12_aggregation.ipynb #6ad1984a
 AGGREGATES = ("sum", "max", "max-plus", "noisy-or")
+
+
 _SUM, _MAX, _PLUS, _NOISY = range(4)
 
 
@@ -24,10 +26,12 @@ class Program(NamedTuple):
 
     kind: int  # position in AGGREGATES
     weight: np.ndarray  # noisy-or: -log(1 - weight); (N,) float64
-    bit: np.ndarray  # max-plus: first bit of the rule's group, counted from the best; (N,) int64
+    bit: (
+        np.ndarray
+    )  # max-plus: first bit of the rule's group, counted from the best; (N,) int64
     group: np.ndarray  # max-plus: number of rules of equal weight and head; (N,) int64
 
-
+# %% ../../nbs/rules/12_aggregation.ipynb #96c66f78
 class Scratch(NamedTuple):
     "Working memory of one thread."
 
@@ -36,7 +40,7 @@ class Scratch(NamedTuple):
     reached: np.ndarray  # entities reached so far; (E,) int64; the first n[0] are valid
     n: np.ndarray  # (1,) int64
 
-
+# %% ../../nbs/rules/12_aggregation.ipynb #4c96faef
 @nb.njit(cache=True, nogil=True)
 def _fire(program, rule: int, e: int, count: float, row, scratch):
     "Rule reaches entity e; only sum may be called more than once for one (rule, e) and adds up."

@@ -19,7 +19,7 @@ class Links(NamedTuple):
     tails: np.ndarray  # int32
     rels: np.ndarray  # directed relation ids; int32
 
-
+# %% ../../nbs/rules/11_closing.ipynb #6b2494e7
 def links_of(
     kg,  # the graph
 ) -> Links:
@@ -28,7 +28,7 @@ def links_of(
     order = np.lexsort((rels, tails, np.repeat(np.arange(kg.n_ent), np.diff(ptr))))
     return Links(ptr.astype(np.int64), tails[order], rels[order])
 
-
+# %% ../../nbs/rules/11_closing.ipynb #0ed11ae6
 @nb.njit(cache=True, nogil=True)
 def _first_at(links, e: int, tail: int) -> int:
     "Position of the first edge from e to tail, or of where it would stand."
@@ -71,7 +71,13 @@ def _close(links, walk: np.ndarray, y: int, n: int, code: int, mark: np.ndarray,
         for j in range(lo, hi):
             e2 = links.tails[j]
             new = j == lo or links.tails[j - 1] != e2
-            if new and mark[e2] >= 0 and e2 != y and e2 != e1 and not (walk == e2).any():
+            if (
+                new
+                and mark[e2] >= 0
+                and e2 != y
+                and e2 != e1
+                and not (walk == e2).any()
+            ):
                 _add_middle(links, e1, e2, mark[e2], y, n, b1, found)
     for k in range(start, stop):
         mark[links.tails[k]] = -1

@@ -20,7 +20,7 @@ class Domains(NamedTuple):
     ptr: np.ndarray  # (2R + 1,) int64
     ents: np.ndarray  # int32
 
-
+# %% ../../nbs/rules/10_ends.ipynb #97bf6488
 def domains_of(
     graph,  # a Graph
 ) -> Domains:
@@ -29,7 +29,7 @@ def domains_of(
     ptr = np.concatenate([[0], np.cumsum(linked.sum(1))])
     return Domains(ptr, np.nonzero(linked)[1].astype(np.int32))
 
-
+# %% ../../nbs/rules/10_ends.ipynb #8ec313fc
 @nb.njit(cache=True, nogil=True)
 def _mix(x: int) -> int:
     "A number scrambled into 64 random-looking bits."
@@ -44,7 +44,9 @@ def group_by_tails(
     graph,  # a Graph
     rel: int,  # directed relation id
     ents: np.ndarray,  # entities with an edge of it; (n,) int32
-) -> tuple[np.ndarray, np.ndarray]:  # the entities in order of groups, and where each group starts
+) -> tuple[
+    np.ndarray, np.ndarray
+]:  # the entities in order of groups, and where each group starts
     "Entities with equal sets of tails, side by side."
     n, key = len(ents), np.int64(rel) * graph.n_ent
     ptr, tails = graph.ptr, graph.tails
@@ -57,7 +59,9 @@ def group_by_tails(
     for i in range(1, n):
         a, b = ents[order[i - 1]] + key, ents[order[i]] + key
         same = mark[order[i]] == mark[order[i - 1]]
-        if not same or not np.array_equal(tails[ptr[a] : ptr[a + 1]], tails[ptr[b] : ptr[b + 1]]):
+        if not same or not np.array_equal(
+            tails[ptr[a] : ptr[a + 1]], tails[ptr[b] : ptr[b + 1]]
+        ):
             starts.append(i)
     starts.append(n)
     return ents[order], np.array(starts)
@@ -98,7 +102,7 @@ def walks_to(
             total -= back_walks(graph, x, word[2], word[3], y)
     return total
 
-
+# %% ../../nbs/rules/10_ends.ipynb #3693f494
 @nb.njit(cache=True, nogil=True)
 def _pull(graph, rel: int, domains, front, d: int) -> int:
     "Number of entities that the frontier at depth d - 1 reaches through rel, seen from their side."

@@ -24,7 +24,7 @@ class Graph(NamedTuple):
         np.ndarray
     )  # object identity: which relations link a common pair, (2R, 2R) bool; else (0, 0)
 
-
+# %% ../../nbs/rules/09_frontier.ipynb #68d1a4c1
 class Frontier(NamedTuple):
     "For each depth the entities where walks stand, and how many stand there."
 
@@ -32,7 +32,7 @@ class Frontier(NamedTuple):
     count: np.ndarray  # dense over entities, 0 where nobody stands; (D + 1, E) float64
     size: np.ndarray  # (D + 1,) int64
 
-
+# %% ../../nbs/rules/09_frontier.ipynb #f5135ba3
 class Edge(NamedTuple):
     "The edge that a query may not use; walks begin at its head; rel -1: none."
 
@@ -41,7 +41,7 @@ class Edge(NamedTuple):
     tail: int
     both: bool  # the inverse edge too
 
-
+# %% ../../nbs/rules/09_frontier.ipynb #3903a857
 def as_graph(
     kg,  # a KG
     identity: bool = False,  # walks whose entities all differ; self-loops can be on none
@@ -55,10 +55,14 @@ def as_graph(
     rel, head, tails = rel[keep], head[keep], tails[keep]
     ptr = np.searchsorted(rel * kg.n_ent + head, np.arange(len(ptr))).astype(np.int32)
     return Graph(
-        ptr, tails, kg.n_ent, kg.n_rel, _shared_pairs(head * kg.n_ent + tails, rel, 2 * kg.n_rel)
+        ptr,
+        tails,
+        kg.n_ent,
+        kg.n_rel,
+        _shared_pairs(head * kg.n_ent + tails, rel, 2 * kg.n_rel),
     )
 
-
+# %% ../../nbs/rules/09_frontier.ipynb #9d2861aa
 def _shared_pairs(pair: np.ndarray, rel: np.ndarray, n: int) -> np.ndarray:
     "Which relations link a common pair of entities, from one pair number an edge; (n, n) bool."
     order = np.argsort(pair, kind="stable")
@@ -79,7 +83,7 @@ def new_frontier(
     ents = np.zeros((depth + 1, n_ent), np.int32)
     return Frontier(ents, np.zeros((depth + 1, n_ent)), np.zeros(depth + 1, np.int64))
 
-
+# %% ../../nbs/rules/09_frontier.ipynb #4cac0f73
 @nb.njit(cache=True, nogil=True)
 def clear(
     front: Frontier,  # where walks stand
@@ -90,7 +94,7 @@ def clear(
         front.count[d, front.ents[d, i]] = 0.0
     front.size[d] = 0
 
-
+# %% ../../nbs/rules/09_frontier.ipynb #60c68e48
 @nb.njit(cache=True, nogil=True)
 def put(
     front: Frontier,  # where walks stand
@@ -104,7 +108,7 @@ def put(
         front.size[d] += 1
     front.count[d, entity] += count
 
-
+# %% ../../nbs/rules/09_frontier.ipynb #d06decf6
 @nb.njit(cache=True, nogil=True)
 def inverse(
     graph: Graph,  # from as_graph
@@ -113,7 +117,7 @@ def inverse(
     "The directed relation read backwards."
     return rel + graph.n_rel if rel < graph.n_rel else rel - graph.n_rel
 
-
+# %% ../../nbs/rules/09_frontier.ipynb #d36fd0f3
 @nb.njit(cache=True, nogil=True)
 def expand(
     graph: Graph,  # from as_graph
@@ -163,7 +167,7 @@ def has_tail(
             hi = mid
     return lo < end and graph.tails[lo] == tail
 
-
+# %% ../../nbs/rules/09_frontier.ipynb #fc9654b9
 @nb.njit(cache=True, nogil=True)
 def back_walks(
     graph: Graph,  # from as_graph
@@ -177,7 +181,10 @@ def back_walks(
     first, second = np.int64(r) * graph.n_ent + y, np.int64(s) * graph.n_ent + y
     if r == s:
         return graph.ptr[first + 1] - graph.ptr[first] - has_tail(graph, y, r, x)
-    if graph.ptr[first + 1] - graph.ptr[first] > graph.ptr[second + 1] - graph.ptr[second]:
+    if (
+        graph.ptr[first + 1] - graph.ptr[first]
+        > graph.ptr[second + 1] - graph.ptr[second]
+    ):
         first, s = second, r
     n = 0
     for j in range(graph.ptr[first], graph.ptr[first + 1]):
@@ -185,7 +192,7 @@ def back_walks(
         n += e != x and has_tail(graph, y, s, e)
     return n
 
-
+# %% ../../nbs/rules/09_frontier.ipynb #3bddcaf8
 @nb.njit(cache=True, nogil=True)
 def _drop_repeats(graph: Graph, word: np.ndarray, front: Frontier, d: int):
     "Take the walks that visit an entity twice out of the frontier at depth 2 or 3."

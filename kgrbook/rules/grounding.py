@@ -23,7 +23,7 @@ class Groundings(NamedTuple):
     entity: np.ndarray  # where the walks end; (n,) int32
     count: np.ndarray  # number of walks; (n,) float64, exact up to 2**53
 
-
+# %% ../../nbs/rules/02_grounding.ipynb #f26a93b2
 @nb.njit(cache=True, nogil=True)
 def _ground_query(graph, trie, node, front, edge, out_rule, out_ent, out_count, n):
     "Append what one query reaches; returns the new length, or -1 if it does not fit."
@@ -59,7 +59,17 @@ def _ground_query(graph, trie, node, front, edge, out_rule, out_ent, out_count, 
 
 @nb.njit(cache=True, nogil=True)
 def _ground_queries(
-    graph, trie, nodes, heads, edges, both, query, out_query, out_rule, out_ent, out_count
+    graph,
+    trie,
+    nodes,
+    heads,
+    edges,
+    both,
+    query,
+    out_query,
+    out_rule,
+    out_ent,
+    out_count,
 ):
     "Ground queries from the given one on until the buffer is full; returns (next query, filled)."
     front = new_frontier(trie.depth.max() if len(trie.depth) else 0, graph.n_ent)
@@ -79,7 +89,7 @@ def _ground_queries(
         query += 1
     return query, n
 
-# %% ../../nbs/rules/02_grounding.ipynb #f26a93b2
+# %% ../../nbs/rules/02_grounding.ipynb #4abd1eab
 def _query_edges(heads, relations, tails, remove):
     "The edge that each query may not use; (B, 3), relation -1 where there is none."
     if remove not in ("none", "forward", "both"):
@@ -89,7 +99,9 @@ def _query_edges(heads, relations, tails, remove):
             "to remove the own edge of each query give tails= and remove='forward' or 'both'"
         )
     gone = np.full(len(heads), -1) if tails is None else tails
-    return np.column_stack([heads, relations if tails is not None else gone, gone]).astype(np.int64)
+    return np.column_stack(
+        [heads, relations if tails is not None else gone, gone]
+    ).astype(np.int64)
 
 
 def ground_batches(
@@ -125,7 +137,7 @@ def ground_batches(
         found = Groundings(*(a[:n] for a in out))
         yield found._replace(rule=order[found.rule].astype(np.int32))
 
-
+# %% ../../nbs/rules/02_grounding.ipynb #45f7ca6b
 def _check_queries(heads: np.ndarray, relations: np.ndarray, kg):
     if heads.shape != relations.shape:
         raise ValueError(
@@ -136,7 +148,9 @@ def _check_queries(heads: np.ndarray, relations: np.ndarray, kg):
         ("directed relation", relations, 2 * kg.n_rel),
     ):
         if ids.size and (ids.min() < 0 or ids.max() >= n):
-            raise ValueError(f"{what} ids must lie in 0..{n - 1}, got {ids.min()}..{ids.max()}")
+            raise ValueError(
+                f"{what} ids must lie in 0..{n - 1}, got {ids.min()}..{ids.max()}"
+            )
 
 
 def ground(
@@ -152,6 +166,9 @@ def ground(
     parts = list(ground_batches(rules, kg, heads, relations, tails, remove, identity))
     if not parts:
         return Groundings(
-            np.empty(0, np.int64), np.empty(0, np.int32), np.empty(0, np.int32), np.empty(0)
+            np.empty(0, np.int64),
+            np.empty(0, np.int32),
+            np.empty(0, np.int32),
+            np.empty(0),
         )
     return Groundings(*map(np.concatenate, zip(*parts, strict=True)))

@@ -26,7 +26,7 @@ class Ends(NamedTuple):
     ptr: np.ndarray  # (bodies + 1,) int64
     head: np.ndarray  # (N,) int32
 
-
+# %% ../../nbs/rules/03_quality.ipynb #148c880e
 class Tally(NamedTuple):
     "What is counted, for each body or each rule."
 
@@ -35,7 +35,7 @@ class Tally(NamedTuple):
     pca_pairs: np.ndarray  # those whose x has a fact of the head; (N,) int64
     walks_right: np.ndarray  # walks between pairs that are facts; (N,) float64
 
-
+# %% ../../nbs/rules/03_quality.ipynb #03eab10a
 class Facts(NamedTuple):
     "Facts of a group of entities by relation, and how many members have any."
 
@@ -87,7 +87,10 @@ def _measure_subtree(graph, trie, first, domains, facts_of, ends, tally):
         starts = np.arange(len(sources) + 1)
     else:
         sources, starts = group_by_tails(graph, rel, sources)
-    front, word = new_frontier(depth, graph.n_ent), np.zeros(max(depth, 3) + 1, np.int32)
+    front, word = (
+        new_frontier(depth, graph.n_ent),
+        np.zeros(max(depth, 3) + 1, np.int32),
+    )
     no_edge = Edge(-1, -1, -1, False)
     for g in range(len(starts) - 1):
         members = sources[starts[g] : starts[g + 1]]
@@ -104,7 +107,18 @@ def _measure_subtree(graph, trie, first, domains, facts_of, ends, tally):
                 step(graph, word, front, d, no_edge)
                 n = front.size[d]
             if n > 0 and trie.word[i] >= 0:
-                _add(graph, word, front, d, trie.word[i], n, len(members), facts, ends, tally)
+                _add(
+                    graph,
+                    word,
+                    front,
+                    d,
+                    trie.word[i],
+                    n,
+                    len(members),
+                    facts,
+                    ends,
+                    tally,
+                )
             i = i + 1 if n > 0 else trie.skip[i]
 
 # %% ../../nbs/rules/03_quality.ipynb #78d26162
@@ -146,14 +160,24 @@ def count_pairs(
     desc: str = "",  # of the progress bar; empty: none
 ) -> Tally:
     "Everything that is counted in pairs, for whole subtrees in parallel."
-    trie, domains, facts_of, n = build_trie(bodies), domains_of(graph), kg.by_entity, len(ends.head)
+    trie, domains, facts_of, n = (
+        build_trie(bodies),
+        domains_of(graph),
+        kg.by_entity,
+        len(ends.head),
+    )
     tally = Tally(
-        np.zeros(len(bodies), np.int64), np.zeros(n, np.int64), np.zeros(n, np.int64), np.zeros(n)
+        np.zeros(len(bodies), np.int64),
+        np.zeros(n, np.int64),
+        np.zeros(n, np.int64),
+        np.zeros(n),
     )
     first = np.flatnonzero(trie.depth == 1)
     with ThreadPoolExecutor(workers or os.cpu_count()) as pool:
         jobs = [
-            pool.submit(_measure_subtree, graph, trie, i, domains, facts_of, ends, tally)
+            pool.submit(
+                _measure_subtree, graph, trie, i, domains, facts_of, ends, tally
+            )
             for i in first
         ]
         try:
@@ -166,7 +190,7 @@ def count_pairs(
         _measure_empty(kg, ends, tally)
     return tally
 
-
+# %% ../../nbs/rules/03_quality.ipynb #18c86c9f
 def _measure_empty(kg, ends: Ends, tally: Tally):
     "The empty body connects each entity with itself, by a walk of no step."
     h, r, t = kg.triples.T
@@ -188,7 +212,9 @@ def rule_quality(
     rules = rules.on(kg)
     bodies, body_of = np.unique(rules.body, axis=0, return_inverse=True)
     order = np.argsort(body_of, kind="stable")
-    ends = Ends(np.searchsorted(body_of[order], np.arange(len(bodies) + 1)), rules.head[order])
+    ends = Ends(
+        np.searchsorted(body_of[order], np.arange(len(bodies) + 1)), rules.head[order]
+    )
     graph = as_graph(kg, identity)
     tally = count_pairs(bodies, ends, kg, graph, workers, "measuring rules")
     walks, at = count_walks(bodies, graph), np.argsort(order)
