@@ -22,6 +22,7 @@ FLOORS = {
     "expressgnn": 5,
     "ruleguider": 5,
     "reproduce": 6,
+    "commands": 6,
     "widgets": 7,
     "cli": 7,
 }
