@@ -26,9 +26,7 @@ class Program(NamedTuple):
 
     kind: int  # position in AGGREGATES
     weight: np.ndarray  # noisy-or: -log(1 - weight); (N,) float64
-    bit: (
-        np.ndarray
-    )  # max-plus: first bit of the rule's group, counted from the best; (N,) int64
+    bit: np.ndarray  # max-plus: first bit of the rule's group, counted from the best; (N,) int64
     group: np.ndarray  # max-plus: number of rules of equal weight and head; (N,) int64
 
 # %% ../../nbs/rules/12_aggregation.ipynb #96c66f78

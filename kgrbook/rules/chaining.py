@@ -49,28 +49,16 @@ class ForwardChaining:
         relations,  # directed relation ids; (B,)
     ) -> np.ndarray:  # (B, n_ent) float64; 0 where no rule leads; larger is better
         "Scores for each query; max-plus gives ordinals, noisy-or nats [liu2025, Eq. 8]."
-        heads, nodes = (
-            np.asarray(heads, np.int64),
-            self._nodes[np.asarray(relations, np.int64)],
-        )
+        heads, nodes = (np.asarray(heads, np.int64), self._nodes[np.asarray(relations, np.int64)])
         out = np.empty((len(heads), self.kg.n_ent))
-        parts = np.array_split(
-            np.arange(len(heads)), min(self.workers, max(len(heads), 1))
-        )
-        with ThreadPoolExecutor(len(parts)) as pool:
-            list(
-                pool.map(
-                    lambda at: score_queries(
-                        self._graph,
-                        self._trie,
-                        nodes[at],
-                        self._program,
-                        heads[at],
-                        out[at[0] : at[-1] + 1],
-                    ),
-                    filter(len, parts),
-                )
-            )
+
+        def work(at):
+            rows = out[at[0] : at[-1] + 1]
+            score_queries(self._graph, self._trie, nodes[at], self._program, heads[at], rows)
+
+        parts = [at for at in np.array_split(np.arange(len(heads)), self.workers) if len(at)]
+        with ThreadPoolExecutor(self.workers) as pool:
+            list(pool.map(work, parts))
         return out
 
     def answer(
@@ -92,9 +80,7 @@ class ForwardChaining:
             {
                 "answer": [self.kg.entities[e] for e in best],
                 "score": score[best],
-                "known": self.kg.has(
-                    np.full(len(best), h), np.full(len(best), r), best
-                ),
+                "known": self.kg.has(np.full(len(best), h), np.full(len(best), r), best),
                 "weight": self.rules.weight[rules],
                 "best rule": [str(self.rules[i]) for i in rules],
             }
@@ -108,11 +94,7 @@ class ForwardChaining:
         paths: int = 3,  # walks shown for each rule
     ) -> pd.DataFrame:
         "The rules that lead from head to tail, best first, with walks by name; empty if none does."
-        h, r, t = (
-            self.kg.entity_id(head),
-            self.kg.relation_id(relation),
-            self.kg.entity_id(tail),
-        )
+        h, r, t = (self.kg.entity_id(head), self.kg.relation_id(relation), self.kg.entity_id(tail))
         found = ground(self.rules, self.kg, [h], [r], identity=self.identity)
         fired = np.flatnonzero(found.entity == t)
         fired = fired[np.argsort(-self.rules.weight[found.rule[fired]], kind="stable")]
@@ -136,13 +118,9 @@ class ForwardChaining:
         "The first k walks of a rule's body from head to tail."
         body = self.rules.body[rule]
         body = [int(b) for b in body[body >= 0]]
-        ends = [
-            {tail}
-        ]  # the entities from which the rest of the body leads to the tail
+        ends = [{tail}]  # the entities from which the rest of the body leads to the tail
         for b in reversed(body):
-            ends.insert(
-                0, {int(e) for t in ends[0] for e in self.kg.tails(t, self.kg.inv(b))}
-            )
+            ends.insert(0, {int(e) for t in ends[0] for e in self.kg.tails(t, self.kg.inv(b))})
 
         def extend(walk):
             d = len(walk)
@@ -158,19 +136,13 @@ class ForwardChaining:
 # %% ../../nbs/rules/06_chaining.ipynb #e22f8fca
 def _check(rules: RuleSet, aggregate: str):
     if aggregate not in AGGREGATES:
-        raise ValueError(
-            f"aggregate must be one of {', '.join(AGGREGATES)}, got {aggregate!r}"
-        )
+        raise ValueError(f"aggregate must be one of {', '.join(AGGREGATES)}, got {aggregate!r}")
     if np.isnan(rules.weight).any():
         raise ValueError(
             "some rules have no weight; measure them, for example with "
             "rules.weigh(rule_quality(rules, kg).confidence)"
         )
-    if (
-        aggregate != "sum"
-        and len(rules)
-        and (rules.weight.min() < 0 or rules.weight.max() > 1)
-    ):
+    if aggregate != "sum" and len(rules) and (rules.weight.min() < 0 or rules.weight.max() > 1):
         raise ValueError(
             f"{aggregate} needs weights in [0, 1], "
             f"got {rules.weight.min():.3g} to {rules.weight.max():.3g}"

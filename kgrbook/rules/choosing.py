@@ -61,6 +61,4 @@ def choose_reasoner(
         )
         if best is None or mrr > best[0]:
             best = mrr, model
-    return best[1], pd.DataFrame(rows).sort_values(
-        "valid_mrr", ascending=False, ignore_index=True
-    )
+    return best[1], pd.DataFrame(rows).sort_values("valid_mrr", ascending=False, ignore_index=True)

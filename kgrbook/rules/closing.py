@@ -71,13 +71,7 @@ def _close(links, walk: np.ndarray, y: int, n: int, code: int, mark: np.ndarray,
         for j in range(lo, hi):
             e2 = links.tails[j]
             new = j == lo or links.tails[j - 1] != e2
-            if (
-                new
-                and mark[e2] >= 0
-                and e2 != y
-                and e2 != e1
-                and not (walk == e2).any()
-            ):
+            if new and mark[e2] >= 0 and e2 != y and e2 != e1 and not (walk == e2).any():
                 _add_middle(links, e1, e2, mark[e2], y, n, b1, found)
     for k in range(start, stop):
         mark[links.tails[k]] = -1

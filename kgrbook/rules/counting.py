@@ -19,7 +19,7 @@ from .mining import mine_rules
 class CountingConfig:
     "What a counting model counts."
 
-    min_len: int = 1  # shortest body; 2 leaves out symmetric, inverse and equal relations, as NCRL does
+    min_len: int = 1  # shortest body; NCRL has 2: no symmetric, inverse or equal relations
     max_len: int = 2  # longest body
     top: int = 200  # K: rules kept of each head
     min_support: int = 2  # facts that a rule must explain
@@ -52,9 +52,7 @@ class Counting:
         "The rules with their scores, heads of both directions."
         return self.model.rules
 
-    def score(
-        self, heads, relations
-    ) -> np.ndarray:  # (B, n_ent) float64; 0 where no rule leads
+    def score(self, heads, relations) -> np.ndarray:  # (B, n_ent) float64; 0 where no rule leads
         "Scores of all entities for each query."
         return self.model.score(heads, relations)
 
@@ -64,8 +62,6 @@ def count_rules(
     config: CountingConfig = CountingConfig(),  # what to count
 ) -> RuleSet:  # forward heads, weight = confidence
     "The K rules of each head with the greatest share of right pairs; equation (1)."
-    rules = mine_rules(
-        kg, config.max_len, config.min_support, seconds=600, identity=False
-    )
+    rules = mine_rules(kg, config.max_len, config.min_support, seconds=600, identity=False)
     rules = rules[rules.length >= config.min_len]
     return rules.weigh(rules.support / rules.pairs).top(config.top, per_head=True)

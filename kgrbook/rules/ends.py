@@ -44,9 +44,7 @@ def group_by_tails(
     graph,  # a Graph
     rel: int,  # directed relation id
     ents: np.ndarray,  # entities with an edge of it; (n,) int32
-) -> tuple[
-    np.ndarray, np.ndarray
-]:  # the entities in order of groups, and where each group starts
+) -> tuple[np.ndarray, np.ndarray]:  # the entities in order of groups, and where each group starts
     "Entities with equal sets of tails, side by side."
     n, key = len(ents), np.int64(rel) * graph.n_ent
     ptr, tails = graph.ptr, graph.tails
@@ -59,9 +57,7 @@ def group_by_tails(
     for i in range(1, n):
         a, b = ents[order[i - 1]] + key, ents[order[i]] + key
         same = mark[order[i]] == mark[order[i - 1]]
-        if not same or not np.array_equal(
-            tails[ptr[a] : ptr[a + 1]], tails[ptr[b] : ptr[b + 1]]
-        ):
+        if not same or not np.array_equal(tails[ptr[a] : ptr[a + 1]], tails[ptr[b] : ptr[b + 1]]):
             starts.append(i)
     starts.append(n)
     return ents[order], np.array(starts)

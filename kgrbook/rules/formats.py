@@ -17,9 +17,7 @@ from ..core.paths import atomic_write
 from .language import RuleSet, inverse_name
 
 # %% ../../nbs/rules/07_formats.ipynb #7fa5e7b3
-ATOM = re.compile(
-    r"\s*([^()]+)\(([^(),]+),\s*([^(),]+)\)\s*(?:,|$)"
-)  # relation(first, second)
+ATOM = re.compile(r"\s*([^()]+)\(([^(),]+),\s*([^(),]+)\)\s*(?:,|$)")  # relation(first, second)
 
 
 VARIABLE = re.compile(r"[A-Z][0-9]*")
@@ -72,21 +70,15 @@ def _expressgnn_line(line: str, names: dict) -> dict | str:
         raise ValueError("expected '1.0 !body(A, B) v ... v head(A, C)'")
     *body, (head, *ends) = (a[0] for a in parsed)
     word = chain_word(
-        (head, *ends),
-        [(_inverse_by_dash(name.removeprefix("!"), names), *v) for name, *v in body],
+        (head, *ends), [(_inverse_by_dash(name.removeprefix("!"), names), *v) for name, *v in body]
     )
-    return (
-        word
-        if isinstance(word, str)
-        else dict(head=_inverse_by_dash(head, names), body=word)
-    )
+    return word if isinstance(word, str) else dict(head=_inverse_by_dash(head, names), body=word)
 
 
 def _inverse_by_dash(name: str, names: dict) -> str:
     "ExpressGNN's inv_r or inv__r as r^-1; names holds the forward names."
     forward = next(
-        (name[k:] for k in (4, 5) if name.startswith("inv_") and name[k:] in names),
-        None,
+        (name[k:] for k in (4, 5) if name.startswith("inv_") and name[k:] in names), None
     )
     return name if name in names or forward is None else inverse_name(forward)
 
@@ -98,11 +90,7 @@ def _rnnlogic_line(line: str, names: dict) -> dict:
     return dict(head=head, body=body) | weight
 
 
-_LINE = {
-    "anyburl": _anyburl_line,
-    "expressgnn": _expressgnn_line,
-    "rnnlogic": _rnnlogic_line,
-}
+_LINE = {"anyburl": _anyburl_line, "expressgnn": _expressgnn_line, "rnnlogic": _rnnlogic_line}
 
 # %% ../../nbs/rules/07_formats.ipynb #37e8f3c3
 def _names(path: Path, fmt: str, kg) -> tuple[dict, list]:
@@ -117,35 +105,23 @@ def _names(path: Path, fmt: str, kg) -> tuple[dict, list]:
     if not beside.exists():
         relations = list(kg.relations)
     elif fmt == "rnnlogic":
-        rows = [
-            line.split("\t") for line in beside.read_text(encoding="utf-8").splitlines()
-        ]
+        rows = [line.split("\t") for line in beside.read_text(encoding="utf-8").splitlines()]
         relations = [
-            name
-            for _, name in sorted((int(i), n) for i, n in rows)
-            if not name.startswith("!")
+            name for _, name in sorted((int(i), n) for i, n in rows) if not name.startswith("!")
         ]
     else:
         names = beside.read_text(encoding="utf-8").split()
         relations = [
-            n
-            for n in names
-            if not any(n == p + m for p in ("inv_", "inv__") for m in names)
+            n for n in names if not any(n == p + m for p in ("inv_", "inv__") for m in names)
         ]
     both = [*relations, *map(inverse_name, relations)]
-    return dict(enumerate(both)) if fmt == "rnnlogic" else dict.fromkeys(
-        relations
-    ), relations
+    return dict(enumerate(both)) if fmt == "rnnlogic" else dict.fromkeys(relations), relations
 
 
 def _lines(path: Path):
     try:
-        with (gzip.open if path.suffix == ".gz" else open)(
-            path, "rt", encoding="utf-8"
-        ) as file:
-            yield from (
-                (i, line.strip()) for i, line in enumerate(file, 1) if line.strip()
-            )
+        with (gzip.open if path.suffix == ".gz" else open)(path, "rt", encoding="utf-8") as file:
+            yield from ((i, line.strip()) for i, line in enumerate(file, 1) if line.strip())
     except UnicodeDecodeError as e:
         raise ValueError(
             f"{path}: not UTF-8 text ({e.reason} at byte {e.start}); save it as UTF-8"
@@ -179,8 +155,7 @@ def read_rules(
     rules = _rule_set(found, relations, path.name, skipped)
     for reason, n in skipped.items():
         warnings.warn(
-            f"{path}: {n} rules {reason} are not used (first: line {first[reason]})",
-            stacklevel=2,
+            f"{path}: {n} rules {reason} are not used (first: line {first[reason]})", stacklevel=2
         )
     return rules.on(kg) if kg else rules
 
@@ -210,9 +185,7 @@ def _anyburl_text(rules: RuleSet) -> tuple[str, int]:
         weighed = rules.weight[i] == rules.weight[i]
         known = rules.pairs[i] >= 0 and rules.support[i] >= 0 and weighed
         numbers = (
-            f"{rules.pairs[i]}\t{rules.support[i]}\t{float(rules.weight[i])!r}\t"
-            if known
-            else ""
+            f"{rules.pairs[i]}\t{rules.support[i]}\t{float(rules.weight[i])!r}\t" if known else ""
         )
         out.append(f"{numbers}{rule}\n")
     return "".join(out), len(out)
@@ -220,9 +193,7 @@ def _anyburl_text(rules: RuleSet) -> tuple[str, int]:
 
 def _rnnlogic_text(rules: RuleSet) -> tuple[str, int]:
     words = np.column_stack([rules.head, rules.body])
-    return "".join(" ".join(str(i) for i in w if i >= 0) + "\n" for w in words), len(
-        rules
-    )
+    return "".join(" ".join(str(i) for i in w if i >= 0) + "\n" for w in words), len(rules)
 
 
 def write_rules(
@@ -233,21 +204,16 @@ def write_rules(
     "Write a set as text, atomically; what the form cannot hold is named in a warning."
     path, text = Path(path), {"anyburl": _anyburl_text, "rnnlogic": _rnnlogic_text}
     if fmt not in text:
-        raise ValueError(
-            f"cannot write the form {fmt!r}; known: {', '.join(sorted(text))}"
-        )
+        raise ValueError(f"cannot write the form {fmt!r}; known: {', '.join(sorted(text))}")
     content, written = text[fmt](rules)
     if fmt == "rnnlogic":
         names = [*rules.relations, *("!" + r for r in rules.relations)]
         _write_beside(
-            path.with_name("relations.dict"),
-            "".join(f"{i}\t{n}\n" for i, n in enumerate(names)),
+            path.with_name("relations.dict"), "".join(f"{i}\t{n}\n" for i, n in enumerate(names))
         )
     with atomic_write(path) as file:
         file.write(
-            gzip.compress(content.encode(), mtime=0)
-            if path.suffix == ".gz"
-            else content.encode()
+            gzip.compress(content.encode(), mtime=0) if path.suffix == ".gz" else content.encode()
         )
     if written < len(rules):
         warnings.warn(

@@ -55,11 +55,7 @@ def as_graph(
     rel, head, tails = rel[keep], head[keep], tails[keep]
     ptr = np.searchsorted(rel * kg.n_ent + head, np.arange(len(ptr))).astype(np.int32)
     return Graph(
-        ptr,
-        tails,
-        kg.n_ent,
-        kg.n_rel,
-        _shared_pairs(head * kg.n_ent + tails, rel, 2 * kg.n_rel),
+        ptr, tails, kg.n_ent, kg.n_rel, _shared_pairs(head * kg.n_ent + tails, rel, 2 * kg.n_rel)
     )
 
 # %% ../../nbs/rules/09_frontier.ipynb #9d2861aa
@@ -181,10 +177,7 @@ def back_walks(
     first, second = np.int64(r) * graph.n_ent + y, np.int64(s) * graph.n_ent + y
     if r == s:
         return graph.ptr[first + 1] - graph.ptr[first] - has_tail(graph, y, r, x)
-    if (
-        graph.ptr[first + 1] - graph.ptr[first]
-        > graph.ptr[second + 1] - graph.ptr[second]
-    ):
+    if graph.ptr[first + 1] - graph.ptr[first] > graph.ptr[second + 1] - graph.ptr[second]:
         first, s = second, r
     n = 0
     for j in range(graph.ptr[first], graph.ptr[first + 1]):

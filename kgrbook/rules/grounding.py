@@ -59,17 +59,7 @@ def _ground_query(graph, trie, node, front, edge, out_rule, out_ent, out_count, 
 
 @nb.njit(cache=True, nogil=True)
 def _ground_queries(
-    graph,
-    trie,
-    nodes,
-    heads,
-    edges,
-    both,
-    query,
-    out_query,
-    out_rule,
-    out_ent,
-    out_count,
+    graph, trie, nodes, heads, edges, both, query, out_query, out_rule, out_ent, out_count
 ):
     "Ground queries from the given one on until the buffer is full; returns (next query, filled)."
     front = new_frontier(trie.depth.max() if len(trie.depth) else 0, graph.n_ent)
@@ -99,9 +89,7 @@ def _query_edges(heads, relations, tails, remove):
             "to remove the own edge of each query give tails= and remove='forward' or 'both'"
         )
     gone = np.full(len(heads), -1) if tails is None else tails
-    return np.column_stack(
-        [heads, relations if tails is not None else gone, gone]
-    ).astype(np.int64)
+    return np.column_stack([heads, relations if tails is not None else gone, gone]).astype(np.int64)
 
 
 def ground_batches(
@@ -148,9 +136,7 @@ def _check_queries(heads: np.ndarray, relations: np.ndarray, kg):
         ("directed relation", relations, 2 * kg.n_rel),
     ):
         if ids.size and (ids.min() < 0 or ids.max() >= n):
-            raise ValueError(
-                f"{what} ids must lie in 0..{n - 1}, got {ids.min()}..{ids.max()}"
-            )
+            raise ValueError(f"{what} ids must lie in 0..{n - 1}, got {ids.min()}..{ids.max()}")
 
 
 def ground(
@@ -166,9 +152,6 @@ def ground(
     parts = list(ground_batches(rules, kg, heads, relations, tails, remove, identity))
     if not parts:
         return Groundings(
-            np.empty(0, np.int64),
-            np.empty(0, np.int32),
-            np.empty(0, np.int32),
-            np.empty(0),
+            np.empty(0, np.int64), np.empty(0, np.int32), np.empty(0, np.int32), np.empty(0)
         )
     return Groundings(*map(np.concatenate, zip(*parts, strict=True)))

@@ -29,11 +29,7 @@ def _variables(n: int) -> list[str]:
 
 
 def _atom(name: str, x: str, y: str) -> str:
-    return (
-        f"{inverse_name(name)}({y},{x})"
-        if name.endswith(INVERSE)
-        else f"{name}({x},{y})"
-    )
+    return f"{inverse_name(name)}({y},{x})" if name.endswith(INVERSE) else f"{name}({x},{y})"
 
 
 @dataclass(frozen=True)
@@ -63,11 +59,7 @@ def _pad(bodies: list, width: int = 0) -> np.ndarray:
 
 def _first_of_each(words: np.ndarray) -> np.ndarray:
     "Positions of the first copy of each distinct row, in their order."
-    return (
-        np.sort(np.unique(words, axis=0, return_index=True)[1])
-        if len(words)
-        else np.arange(0)
-    )
+    return np.sort(np.unique(words, axis=0, return_index=True)[1]) if len(words) else np.arange(0)
 
 
 def invert_words(
@@ -95,8 +87,7 @@ class RuleSet:
         support=None,  # right predictions; (N,) int; -1 where unknown
         pairs=None,  # all predictions; (N,) int; -1 where unknown
         source: str = "",  # where the rules come from
-        skipped: dict
-        | None = None,  # reason -> number of rules left out on the way here
+        skipped: dict | None = None,  # reason -> number of rules left out on the way here
     ):  # raises ValueError for ids that are no relation
         head = np.asarray(head, np.int32).reshape(-1)
         body = body if isinstance(body, np.ndarray) else _pad(list(body))
@@ -106,15 +97,11 @@ class RuleSet:
         _check_ids(head, body, 2 * len(self.relations))
         keep = _first_of_each(np.column_stack([head, body]))
         self.head, self.body = head[keep], body[keep].astype(np.int32)
-        self.weight = (
-            np.full(n, np.nan) if weight is None else np.asarray(weight, float)
-        )[keep]
-        self.support = (
-            np.full(n, -1) if support is None else np.asarray(support, np.int64)
-        )[keep]
-        self.pairs = (np.full(n, -1) if pairs is None else np.asarray(pairs, np.int64))[
-            keep
-        ]
+        columns = (weight, np.nan, float), (support, -1, np.int64), (pairs, -1, np.int64)
+        self.weight, self.support, self.pairs = (
+            np.asarray(np.full(n, unset) if v is None else v, kind)[keep]
+            for v, unset, kind in columns
+        )
 
     @classmethod
     def of(cls, rules, relations, **kw) -> "RuleSet":
@@ -124,14 +111,9 @@ class RuleSet:
         ids |= {inverse_name(name): i + len(relations) for name, i in list(ids.items())}
         unknown = sorted({x for head, body in rules for x in (head, *body)} - set(ids))
         if unknown:
-            raise ValueError(
-                f"no such relation: {', '.join(unknown)}; known: {_few(relations)}"
-            )
+            raise ValueError(f"no such relation: {', '.join(unknown)}; known: {_few(relations)}")
         return cls(
-            [ids[h] for h, _ in rules],
-            [[ids[x] for x in b] for _, b in rules],
-            relations,
-            **kw,
+            [ids[h] for h, _ in rules], [[ids[x] for x in b] for _, b in rules], relations, **kw
         )
 
     @property
@@ -171,10 +153,7 @@ class RuleSet:
         return RuleSet(**(kw | change))
 
     def __repr__(self) -> str:
-        known = [
-            f"{r}  [{r.weight:.3f}]" if r.weight == r.weight else str(r)
-            for r in self[:5]
-        ]
+        known = [f"{r}  [{r.weight:.3f}]" if r.weight == r.weight else str(r) for r in self[:5]]
         more = [f"... and {len(self) - 5} more"] if len(self) > 5 else []
         return "\n".join(
             [f"RuleSet of {len(self)} rules over {self.n_rel} relations", *known, *more]
@@ -190,27 +169,18 @@ class RuleSet:
         "The same rules with new weights; (N,)."
         weight = np.asarray(weight, float)
         if weight.shape != (len(self),):
-            raise ValueError(
-                f"{len(self)} rules need as many weights, got shape {weight.shape}"
-            )
+            raise ValueError(f"{len(self)} rules need as many weights, got shape {weight.shape}")
         return self._like(weight=weight)
 
     def top(self, k: int, per_head: bool = False) -> "RuleSet":
         "The k rules of greatest weight (of each head), best first; equal weights keep their order."
         if np.isnan(self.weight).any():
-            raise ValueError(
-                "some rules have no weight yet; give them one with rules.weigh(...)"
-            )
+            raise ValueError("some rules have no weight yet; give them one with rules.weigh(...)")
         order = np.argsort(-self.weight, kind="stable")
         if per_head:
-            order = order[
-                pd.Series(self.head[order])
-                .groupby(self.head[order])
-                .cumcount()
-                .to_numpy()
-                < k
-            ]
-        return self._like(order[: None if per_head else k])
+            place = pd.Series(order).groupby(self.head[order]).cumcount().to_numpy()
+            order = order[place < k]
+        return self._like(order if per_head else order[:k])
 
     def on(self, kg) -> "RuleSet":
         "The same rules with the relation ids of a graph; raises ValueError for names it lacks."
@@ -225,19 +195,14 @@ class RuleSet:
         at = {name: i for i, name in enumerate(relations)}
         missing = [self.relations[r] for r in used if self.relations[r] not in at]
         if missing:
-            raise ValueError(
-                f"the graph has no relation {_few(missing)}; it has {_few(relations)}"
-            )
+            raise ValueError(f"the graph has no relation {_few(missing)}; it has {_few(relations)}")
         to = np.array([at.get(name, -1) for name in self.relations], np.int32)
         to = np.concatenate([to, to + len(relations), [-1]])
         return self._like(head=to[self.head], body=to[self.body], relations=relations)
 
     def __or__(self, other: "RuleSet") -> "RuleSet":
         "Set union; a rule that both have keeps the values it has on the left."
-        relations = [
-            *self.relations,
-            *(r for r in other.relations if r not in set(self.relations)),
-        ]
+        relations = [*self.relations, *(r for r in other.relations if r not in set(self.relations))]
         a, b = (s._rename(relations, np.arange(s.n_rel)) for s in (self, other))
         width = max(a.body.shape[1], b.body.shape[1])
         body = np.concatenate([_widen(a.body, width), _widen(b.body, width)])
@@ -288,9 +253,7 @@ class RuleSet:
 # %% ../../nbs/rules/01_language.ipynb #6add2bb3
 def _few(names) -> str:
     names = [str(n) for n in names]
-    return ", ".join(names[:5]) + (
-        f" and {len(names) - 5} more" if len(names) > 5 else ""
-    )
+    return ", ".join(names[:5]) + (f" and {len(names) - 5} more" if len(names) > 5 else "")
 
 
 def _check_ids(head: np.ndarray, body: np.ndarray, n: int):

@@ -53,29 +53,21 @@ def _measure_all(bodies, kg, graph, min_support, workers) -> RuleSet:
     tally = count_pairs(bodies, ends, kg, graph, workers)
     good = np.flatnonzero(tally.support >= min_support)
     body, head = np.divmod(good, kg.n_rel)
-    keep = (bodies[body, 0] != head) | (
-        (bodies[body] >= 0).sum(1) > 1
-    )  # r <- r says nothing
+    keep = (bodies[body, 0] != head) | ((bodies[body] >= 0).sum(1) > 1)  # r <- r says nothing
     good, body, head = good[keep], body[keep], head[keep]
     return _weighed(head, bodies[body], kg, tally.support[good], tally.pairs[body])
 
 
 def _weighed(head, body, kg, support, pairs) -> RuleSet:
     return RuleSet(
-        head,
-        body,
-        kg.relations,
-        weight=support / (pairs + CONSTANT),
-        support=support,
-        pairs=pairs,
+        head, body, kg.relations, weight=support / (pairs + CONSTANT), support=support, pairs=pairs
     )
 
 
 def _join(parts: list[RuleSet], kg, width: int) -> RuleSet:
     "One set of many that share no rule."
     body = [
-        np.pad(p.body, ((0, 0), (0, width - p.body.shape[1])), constant_values=-1)
-        for p in parts
+        np.pad(p.body, ((0, 0), (0, width - p.body.shape[1])), constant_values=-1) for p in parts
     ]
     body = np.concatenate([np.zeros((0, width), np.int32), *body])
     columns = {
@@ -88,10 +80,7 @@ def _join(parts: list[RuleSet], kg, width: int) -> RuleSet:
 ROUND = 50  # facts of each relation generalised before the next candidates are measured
 
 
-BEST, BROAD = (
-    100,
-    50,
-)  # candidates a head and round: by estimated weight, by estimated support
+BEST, BROAD = (100, 50)  # candidates a head and round: by estimated weight, by estimated support
 
 
 TRIES = 5  # random beginnings a fact for bodies longer than three
@@ -106,30 +95,21 @@ def _candidates(facts, length: int, kg, links, rng) -> pd.DataFrame:
         closing_bodies(links, h, t, length, n, mark, d)
         for (h, _, t), d in zip(facts, draws, strict=True)
     ]
-    code, count = np.unique(
-        np.concatenate([np.empty(0, np.int64), *codes]), return_counts=True
-    )
+    code, count = np.unique(np.concatenate([np.empty(0, np.int64), *codes]), return_counts=True)
     often = count >= 2
-    return pd.DataFrame(
-        {"code": code[often], "share": count[often] / max(len(facts), 1)}
-    )
+    return pd.DataFrame({"code": code[often], "share": count[often] / max(len(facts), 1)})
 
 
 def _choose(table: pd.DataFrame, length: int, kg, done: set) -> RuleSet:
     "The candidates worth measuring, as rules; done holds those of earlier rounds and is extended."
     n = 2 * kg.n_rel
-    table = table[
-        [(h, c) not in done for h, c in zip(table["head"], table["code"], strict=True)]
-    ]
+    table = table[[(h, c) not in done for h, c in zip(table["head"], table["code"], strict=True)]]
     body = np.column_stack(
         [table["code"] // n ** (length - 1 - i) % n for i in range(length)]
     ).astype(np.int32)
     distinct, at = np.unique(body, axis=0, return_inverse=True)
     walks = count_walks(distinct, as_graph(kg))[at] if len(distinct) else np.empty(0)
-    support = (
-        table["share"]
-        * np.bincount(kg.triples[:, 1], minlength=kg.n_rel)[table["head"]]
-    )
+    support = table["share"] * np.bincount(kg.triples[:, 1], minlength=kg.n_rel)[table["head"]]
     rank = pd.DataFrame(
         {"head": table["head"], "best": support / (walks + CONSTANT), "broad": support}
     ).groupby("head")
@@ -152,9 +132,7 @@ class _Clock:
         return now + piece <= self.end
 
 
-def _mine_exact(
-    kg, graph, lengths, min_support, rng, clock, workers
-) -> tuple[list, int]:
+def _mine_exact(kg, graph, lengths, min_support, rng, clock, workers) -> tuple[list, int]:
     "Rules of all bodies of the given lengths; also how many first relations were done."
     n, parts, done = 2 * kg.n_rel, [], 0
     order = rng.permutation(n)
@@ -174,9 +152,7 @@ def _mine_sampled(
     kg, length, samples, min_support, identity, rng, clock, workers
 ) -> tuple[list, int]:
     "Rules of one length generalised from sampled facts; also how many facts a relation were taken."
-    by_head = [
-        rng.permutation(kg.triples[kg.triples[:, 1] == r]) for r in range(kg.n_rel)
-    ]
+    by_head = [rng.permutation(kg.triples[kg.triples[:, 1] == r]) for r in range(kg.n_rel)]
     links, parts, done, taken = links_of(kg), [], set(), 0
     for taken in progress(
         range(0, samples, ROUND), desc=f"mining bodies of {length}", unit="round"
@@ -187,9 +163,7 @@ def _mine_sampled(
         with ThreadPoolExecutor(workers or os.cpu_count()) as pool:
             same = map(repeat, (length, kg, links))
             tables = pool.map(_candidates, facts, *same, rng.spawn(kg.n_rel))
-            table = pd.concat(dict(enumerate(tables)), names=["head"]).reset_index(
-                "head"
-            )
+            table = pd.concat(dict(enumerate(tables)), names=["head"]).reset_index("head")
         chosen = _choose(table, length, kg, done)
         table = rule_quality(chosen, kg, identity, workers)
         good = (table["support"] >= min_support).to_numpy()
@@ -226,16 +200,12 @@ def mine_rules(
             f"bodies of {max_len} atoms over {n} directed relations are too many to number"
         )
     exact = [k for k in range(1, max_len + 1) if n**k <= MANY]
-    parts, done = _mine_exact(
-        kg, as_graph(kg, identity), exact, min_support, rng, clock, workers
-    )
+    parts, done = _mine_exact(kg, as_graph(kg, identity), exact, min_support, rng, clock, workers)
     lengths, short = f"lengths {exact[0]} to {exact[-1]}", done < n
     stopped = f" stopped by seconds after {done} of {n} first relations"
     told = [lengths + (stopped if short else " exact")]
     for length in range(len(exact) + 1, max_len + 1):
-        more, taken = _mine_sampled(
-            kg, length, samples, min_support, identity, rng, clock, workers
-        )
+        more, taken = _mine_sampled(kg, length, samples, min_support, identity, rng, clock, workers)
         parts += more
         told.append(
             f"length {length} from {taken} facts a relation"

@@ -87,10 +87,7 @@ def _measure_subtree(graph, trie, first, domains, facts_of, ends, tally):
         starts = np.arange(len(sources) + 1)
     else:
         sources, starts = group_by_tails(graph, rel, sources)
-    front, word = (
-        new_frontier(depth, graph.n_ent),
-        np.zeros(max(depth, 3) + 1, np.int32),
-    )
+    front, word = (new_frontier(depth, graph.n_ent), np.zeros(max(depth, 3) + 1, np.int32))
     no_edge = Edge(-1, -1, -1, False)
     for g in range(len(starts) - 1):
         members = sources[starts[g] : starts[g + 1]]
@@ -107,18 +104,7 @@ def _measure_subtree(graph, trie, first, domains, facts_of, ends, tally):
                 step(graph, word, front, d, no_edge)
                 n = front.size[d]
             if n > 0 and trie.word[i] >= 0:
-                _add(
-                    graph,
-                    word,
-                    front,
-                    d,
-                    trie.word[i],
-                    n,
-                    len(members),
-                    facts,
-                    ends,
-                    tally,
-                )
+                _add(graph, word, front, d, trie.word[i], n, len(members), facts, ends, tally)
             i = i + 1 if n > 0 else trie.skip[i]
 
 # %% ../../nbs/rules/03_quality.ipynb #78d26162
@@ -167,17 +153,12 @@ def count_pairs(
         len(ends.head),
     )
     tally = Tally(
-        np.zeros(len(bodies), np.int64),
-        np.zeros(n, np.int64),
-        np.zeros(n, np.int64),
-        np.zeros(n),
+        np.zeros(len(bodies), np.int64), np.zeros(n, np.int64), np.zeros(n, np.int64), np.zeros(n)
     )
     first = np.flatnonzero(trie.depth == 1)
     with ThreadPoolExecutor(workers or os.cpu_count()) as pool:
         jobs = [
-            pool.submit(
-                _measure_subtree, graph, trie, i, domains, facts_of, ends, tally
-            )
+            pool.submit(_measure_subtree, graph, trie, i, domains, facts_of, ends, tally)
             for i in first
         ]
         try:
@@ -212,9 +193,7 @@ def rule_quality(
     rules = rules.on(kg)
     bodies, body_of = np.unique(rules.body, axis=0, return_inverse=True)
     order = np.argsort(body_of, kind="stable")
-    ends = Ends(
-        np.searchsorted(body_of[order], np.arange(len(bodies) + 1)), rules.head[order]
-    )
+    ends = Ends(np.searchsorted(body_of[order], np.arange(len(bodies) + 1)), rules.head[order])
     graph = as_graph(kg, identity)
     tally = count_pairs(bodies, ends, kg, graph, workers, "measuring rules")
     walks, at = count_walks(bodies, graph), np.argsort(order)

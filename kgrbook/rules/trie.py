@@ -47,19 +47,12 @@ def build_trie(
     depth = shared[row] + 1 + np.arange(len(row)) - np.repeat(np.cumsum(new) - new, new)
     word = np.where(depth == length[row], row, -1)
     depth = depth.astype(np.int32)
-    return Trie(
-        words[row, depth - 1].astype(np.int32),
-        depth,
-        _skips(depth),
-        word.astype(np.int32),
-    )
+    return Trie(words[row, depth - 1].astype(np.int32), depth, _skips(depth), word.astype(np.int32))
 
 # %% ../../nbs/rules/08_trie.ipynb #644df81d
 def rule_trie(
     rules,  # a RuleSet
-) -> tuple[
-    Trie, np.ndarray, np.ndarray
-]:  # trie; node of each head or -1; rule of each word
+) -> tuple[Trie, np.ndarray, np.ndarray]:  # trie; node of each head or -1; rule of each word
     "The trie over (head, body) of a rule set."
     words = np.column_stack([rules.head, rules.body])
     order = np.lexsort(words.T[::-1])
