@@ -73,8 +73,11 @@ def test_command_is_declared(built):
     assert any(name.endswith("dist-info/entry_points.txt") for name in built[2])
 
 
+NAMES = {"sklearn": "scikit-learn", "k_means_constrained": "k-means-constrained"}
+
+
 def imported_packages() -> set:
-    "Top names of what the package's modules import from outside."
+    "Packages that the modules import from outside, by the names they are installed under."
     found = set()
     for path in (ROOT / "kgrbook").rglob("*.py"):
         for node in ast.walk(ast.parse(path.read_text("utf-8"))):
@@ -82,7 +85,8 @@ def imported_packages() -> set:
                 found |= {alias.name.split(".")[0] for alias in node.names}
             elif isinstance(node, ast.ImportFrom) and not node.level:
                 found.add(node.module.split(".")[0])
-    return found - set(sys.stdlib_module_names) - {"kgrbook"}
+    found -= set(sys.stdlib_module_names) | {"kgrbook"}
+    return {NAMES.get(name, name) for name in found}
 
 
 def test_what_is_imported_is_required():
