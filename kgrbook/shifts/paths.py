@@ -175,7 +175,8 @@ def path_vectors(
     ptr, codes, counts = _count_walks(links_of(kg), triples, 2 * kg.n_rel, max_len)
     occurring, columns = np.unique(codes, return_inverse=True)
     shape = (len(triples), len(occurring))
-    matrix = sp.csr_array((counts.astype(float), columns.ravel(), ptr), shape=shape)
+    parts = counts.astype(float), columns.ravel().astype(np.int32), ptr.astype(np.int32)
+    matrix = sp.csr_array(parts, shape=shape)
     return PathVectors(matrix, decode_bodies(occurring, 2 * kg.n_rel))
 
 # %% ../../nbs/shifts/01_paths.ipynb #032a8b9b

@@ -126,8 +126,9 @@ def number_clusters(
 # %% ../../nbs/shifts/02_synthetic.ipynb #16518c97
 def _vector_order(counts: sp.csr_array) -> np.ndarray:
     "Rows in an order that depends on their content, equal rows as they stand."
+    columns, numbers = counts.indices.astype("<i8"), counts.data.astype("<f8")
     keys = [
-        counts.indices[a:b].tobytes() + counts.data[a:b].tobytes()
+        columns[a:b].tobytes() + numbers[a:b].tobytes()
         for a, b in zip(counts.indptr[:-1], counts.indptr[1:], strict=True)
     ]
     return np.array(sorted(range(len(keys)), key=keys.__getitem__), np.int64)
