@@ -24,13 +24,13 @@ def comparisons(
         pairs = list(zip(claim.left, right, strict=True))
     else:
         pairs = list(product(claim.left, right))
-    known = cells.set_index(["table", "method", "dataset", "metric"])
+    known = cells.set_index(["table", "method", "dataset", "metric"]).to_dict("index")
     rows = []
     for dataset, metric, (one, two) in product(claim.datasets, claim.metrics, pairs):
         x = (claim.table, one, dataset, metric)
         y = (claim.against or claim.table, two, dataset, metric)
-        if x in known.index and y in known.index:
-            a, b = known.loc[x], known.loc[y]
+        if x in known and y in known:
+            a, b = known[x], known[y]
             if not np.isnan([a[claim.quantity], b[claim.quantity]]).any():
                 rows.append(
                     {"dataset": dataset, "metric": metric, "left": one, "right": two}

@@ -136,7 +136,7 @@ def _places(
         names, numbers = words[: len(table.rows)], words[len(table.rows) :]
         if len(numbers) != len(columns):
             counts = f"{len(numbers)} numbers for {len(columns)} columns"
-            raise ValueError(f"table {table.id}, line {line!r}: {counts}; write - for an empty cell")
+            raise ValueError(f"table {table.id}, line {line!r}: {counts}; write - where none is")
         for column, number in zip(columns, numbers, strict=True):
             yield dict(zip(table.rows, names, strict=True)) | column, number
 
@@ -236,7 +236,7 @@ def cells_of(
         for place, text in _places(table):
             metric = place["metric"]
             if metric not in kinds or metric not in unit_of:
-                raise ValueError(f"table {table.id}: {metric!r} needs a line in metrics.toml and a unit")
+                raise ValueError(f"table {table.id}: {metric!r} needs a unit and a kind of metric")
             if text == "-":
                 continue
             kind, unit = kinds[metric], unit_of[metric]
