@@ -142,7 +142,7 @@ def _places(
 
 # %% ../../nbs/reproduce/01_papers.ipynb #7a1d1647
 _SCALE = {"percent": Decimal("0.01"), "million": Decimal(1_000_000)}
-_NUMBER = re.compile(r"(\d[\d,]*(?:\.\d+)?|\.\d+)(?: ±(\d+(?:\.\d+)?))?")
+_NUMBER = re.compile(r"((?:\d{1,3}(?:,\d{3})+|\d+)(?:\.\d+)?|\.\d+)(?: ±(\d+(?:\.\d+)?))?")
 
 
 def read_number(
