@@ -61,7 +61,7 @@ def data_get(args: Namespace) -> tuple[dict, str]:  # for programs, for people
 
 
 def data_check(args: Namespace) -> tuple[dict, str]:  # for programs, for people
-    "Compare files with their checksums; not ok if one differs, or if the one asked about is missing."
+    "Compare files with their checksums, of one data set or of all; a difference is a failure."
     info, lines = dataset_info(), []
     names = [args.name] if args.name else info.index[info["origin"] != "incomplete"]
     states = {name: check_dataset(name) for name in names}
@@ -99,7 +99,9 @@ def mine(args: Namespace) -> tuple[dict, str]:  # for programs, for people
     return facts | {"best": best.to_dict("records")}, "\n".join(text)
 
 
-def settings_of(args: Namespace) -> Settings:
+def settings_of(
+    args: Namespace,  # with the learning options
+) -> Settings:
     "What the user has decided about learning."
     names = ("rules", "fmt", "aggregate", "top", "identity", "seed")
     return Settings(**{name: getattr(args, name) for name in names})

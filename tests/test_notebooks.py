@@ -262,7 +262,8 @@ def test_allowed_larger_is_not_stale():
 @pytest.mark.parametrize("name", MODULES)
 def test_line_width(name):
     lines = (ROOT / name).read_text("utf-8").splitlines()
-    long = [i for i, line in enumerate(lines, 1) if len(line) > 100 and "__all__" not in line]
+    names = ("__all__", " " * 11 + "'")  # nbdev's list of names, and its further lines
+    long = [i for i, x in enumerate(lines, 1) if len(x) > 100 and not x.startswith(names)]
     assert not long, f"lines over 100 characters: {long}"
 
 

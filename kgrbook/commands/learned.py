@@ -42,7 +42,7 @@ class Settings:
 # %% ../../nbs/commands/01_learned.ipynb #230f878a
 def find_rules(
     ds,  # a data set
-    settings: Settings,
+    settings: Settings,  # what the user decided
     say: Callable[[str], None],  # told what is being done
 ) -> RuleSet:  # weighed
     "The rules of a file, measured if they bring no weights, or mined from the graph."
@@ -71,7 +71,7 @@ def find_rules(
 class Learned:
     "Rules, and how they are used to answer."
 
-    rules: RuleSet  # all of them, weighed
+    rules: RuleSet  # weighed; more than are used
     aggregate: str  # how the rules that apply join
     max_len: int  # atoms of the longest body used
     top: int  # rules used of each head
@@ -79,13 +79,17 @@ class Learned:
     tried: int  # settings compared on validation queries; 0: they were fixed
     valid_mrr: float  # of the setting, expected ties; nan if they were fixed
 
+    @property
+    def used(self) -> RuleSet:
+        "The rules that answer queries."
+        return self.rules[self.rules.length <= self.max_len].top(self.top, per_head=True)
+
     def reasoner(
         self,
         kg,  # the graph to walk on
     ) -> ForwardChaining:
         "What answers queries."
-        used = self.rules[self.rules.length <= self.max_len].top(self.top, per_head=True)
-        return ForwardChaining(used, kg, self.aggregate, identity=self.identity)
+        return ForwardChaining(self.used, kg, self.aggregate, identity=self.identity)
 
     @property
     def how(self) -> str:
@@ -104,19 +108,21 @@ class Learned:
 # %% ../../nbs/commands/01_learned.ipynb #86a47952
 def learn(
     ds,  # a data set
-    settings: Settings,
+    settings: Settings,  # what the user decided
     say: Callable[[str], None] = lambda text: None,  # told what is being done
 ) -> Learned:
     "Find rules and choose how to use them."
     rules = find_rules(ds, settings, say)
     if settings.fixed or not len(ds.valid):
-        say("using fixed settings" if settings.fixed else "no validation queries: nothing to choose by")
+        why = "settings are fixed" if settings.fixed else "there are no validation queries"
+        say(f"{why}: nothing to choose")
         aggregate, top = settings.aggregate or "max-plus", settings.top or max(len(rules), 1)
         longest = rules.body.shape[1]
         return Learned(rules, aggregate, longest, top, settings.identity, 0, float("nan"))
     say("choosing how to use them, on validation queries")
     _, table = choose_reasoner(rules, ds, seed=settings.seed)
-    best = table.iloc[0]
+    columns = ["valid_mrr", "rules", "max_len", "top", "identity", "aggregate"]
+    best = table.sort_values(columns, ascending=[False, *[True] * 5]).iloc[0]  # ties: fewest rules
     names = {"aggregate": str, "max_len": int, "top": int, "identity": bool, "valid_mrr": float}
     chosen = {name: kind(best[name]) for name, kind in names.items()}
     return Learned(rules, **chosen, tried=len(table))
@@ -128,7 +134,7 @@ COLUMNS = ("head", "body", "weight", "support", "pairs")  # of a RuleSet
 
 def kept_in(
     ds,  # a data set
-    settings: Settings,
+    settings: Settings,  # what the user decided
 ) -> Path:  # need not exist
     "The file for what is learned from this data with these settings."
     content = sha256(settings.rules) if settings.rules else ""
@@ -137,12 +143,13 @@ def kept_in(
 
 
 def keep(
-    learned: Learned,
+    learned: Learned,  # rules and their use
     ds,  # the data set it was learned from
-    settings: Settings,
+    settings: Settings,  # what the user decided
 ) -> None:
-    "Write what was learned to the cache."
-    rules = {name: getattr(learned.rules, name).tolist() for name in COLUMNS}
+    "Write what answers queries to the cache."
+    used = learned.used
+    rules = {name: getattr(used, name).tolist() for name in COLUMNS}
     kept = vars(learned) | {"rules": rules, "source": learned.rules.source}
     with atomic_write(kept_in(ds, settings), "w") as file:
         json.dump(kept, file)
@@ -150,9 +157,9 @@ def keep(
 
 def recall(
     ds,  # a data set
-    settings: Settings,
+    settings: Settings,  # what the user decided
 ) -> Learned | None:  # None: nothing is kept
-    "Read what was learned earlier from equal data with equal settings."
+    "Read what was learned earlier from equal data with equal settings; `rules` are those used."
     path = kept_in(ds, settings)
     if not path.exists():
         return None

@@ -99,7 +99,11 @@ def rank_record(
             **{name: len(getattr(ds, name)) for name in SIZES},
         },
         "settings": asdict(settings),
-        "rules": {"number": len(learned.rules), "source": learned.rules.source},
+        "rules": {
+            "number": len(learned.rules),
+            "used": len(learned.used),
+            "source": learned.rules.source,
+        },
         "reasoner": {
             "aggregate": learned.aggregate,
             "max_len": learned.max_len,
@@ -148,7 +152,7 @@ def rank_text(
     record: dict,  # from `rank_record`
 ) -> str:
     "The record in a few lines."
-    data, cost = record["data"], record["cost"]
+    data, cost, rules = record["data"], record["cost"], record["rules"]
     sizes = ", ".join(f"{data[name]:,} {name}" for name in SIZES if data[name])
     sides = [
         pd.DataFrame.from_dict(record["metrics"][ties], orient="index")
@@ -160,7 +164,7 @@ def rank_text(
         [
             f"data      {data['name']}: {data['entities']:,} entities, "
             f"{data['relations']:,} relations; {sizes}",
-            f"rules     {record['rules']['number']:,}, {record['rules']['source']}",
+            f"rules     {rules['number']:,}, {rules['used']:,} of them used; {rules['source']}",
             f"reasoner  {record['reasoner']['in_words']}",
             f"cost      {cost['wall_seconds']:.1f} s ({cost['cpu_seconds']:.1f} s of CPU){memory}",
             "",
