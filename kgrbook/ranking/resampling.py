@@ -56,10 +56,10 @@ def _values(ranks: Ranks, metric: str, ties: str) -> np.ndarray:  # (n,) float64
 
 def sum_by_triple(
     runs: Ranks | Sequence[Ranks],  # one run, or one a seed
-    metric: str,
-    ties: str,
+    metric: str,  # mrr, mr, hits@k or reached
+    ties: str,  # a key of `metrics.POLICIES`
 ) -> tuple[np.ndarray, np.ndarray, Ranks]:  # (runs, triples), (triples,); the first run
-    "Sum of a metric over the queries of each triple, and the number of these queries."
+    "Sum of a metric over the queries of each triple, the number of these queries, the first run."
     runs = [runs] if isinstance(runs, Ranks) else list(runs)
     if not runs or not len(runs[0]):
         raise ValueError("no ranked query was given: there is nothing to compare")
@@ -71,7 +71,7 @@ def sum_by_triple(
 
 # %% ../../nbs/ranking/04_resampling.ipynb #d4fbbe04
 def group_triples(
-    ranks: Ranks,
+    ranks: Ranks,  # of queries in one or both directions
     labels: ArrayLike,  # one a triple or a query, or an object that has `labels`
 ) -> tuple[np.ndarray, np.ndarray]:  # names, sorted; code of each triple
     "The groups of triples; the two directions of a triple may not be in different ones."
@@ -155,7 +155,8 @@ def paired_test(
     seed: int = 0,  # of both
 ) -> dict[str, float]:  # a, b, difference, low, high, p, triples
     "Difference a - b, its bootstrap interval, two-sided p of the sign-flip test [smucker2007]."
-    (total_a, count, first_a), (total_b, _, first_b) = (sum_by_triple(x, metric, ties) for x in (a, b))
+    total_a, count, first_a = sum_by_triple(a, metric, ties)
+    total_b, _, first_b = sum_by_triple(b, metric, ties)
     check_same_queries(first_a, first_b)
     total_a, total_b, rng = total_a.mean(axis=0), total_b.mean(axis=0), np.random.default_rng(seed)
     differences, n = total_a - total_b, count.sum()
