@@ -40,6 +40,7 @@ class Meter:
     ):
         self.before = before or {}
         self.wall, self.cpu = time.perf_counter(), _cpu_seconds()
+        _forget_peak()
 
     def read(self) -> dict:  # seconds, seconds, bytes (0 where the system does not tell)
         "What it has cost so far."
@@ -55,6 +56,14 @@ class Meter:
 def _cpu_seconds() -> float:
     used = os.times()
     return used.user + used.system + used.children_user + used.children_system
+
+
+def _forget_peak() -> None:
+    "Let the peak of memory begin anew, where the system can do that (Linux)."
+    try:
+        Path("/proc/self/clear_refs").write_text("5")
+    except OSError:
+        pass
 
 
 def _peak_memory() -> int:
