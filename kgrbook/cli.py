@@ -34,6 +34,7 @@ from .kg.datasets import dataset_info, load_dataset
 from .kg.download import check_dataset, fetch_dataset
 from .kg.store import UnknownNameError
 from .ranking.ranks import rank_queries
+from .reproduce.commands import add_reproduce
 from .rules.aggregation import AGGREGATES
 from .rules.chaining import ForwardChaining
 from .rules.mining import mine_rules
@@ -251,6 +252,7 @@ def make_parser() -> argparse.ArgumentParser:
         part[name].add_argument("relation", metavar="RELATION", help="r; r^-1 asks backwards")
         part[name].add_argument("-k", default=10, type=positive, help="at most so many (10)")
     part["explain"].add_argument("tail", metavar="TAIL", help="the answer to explain")
+    add_reproduce(commands, add_command)
     return top
 
 # %% ../nbs/cli.ipynb #e3c8b26e
