@@ -11,8 +11,6 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-import numpy as np
-
 from .. import __version__
 from ..core.config import config_hash
 from ..core.paths import atomic_write, cache_dir, sha256
@@ -113,6 +111,8 @@ def learn(
 ) -> Learned:
     "Find rules and choose how to use them."
     rules = find_rules(ds, settings, say)
+    if not len(rules):
+        say("no rule was found that explains two facts or more: no question can be answered")
     if settings.fixed or not len(ds.valid):
         why = "settings are fixed" if settings.fixed else "there are no validation queries"
         say(f"{why}: nothing to choose")
@@ -166,7 +166,6 @@ def recall(
     try:
         kept = json.loads(path.read_text(encoding="utf-8"))
         rules = kept.pop("rules") | {"relations": ds.relations, "source": kept.pop("source")}
-        rules["body"] = np.array(rules["body"], np.int32).reshape(len(rules["head"]), -1)
         return Learned(RuleSet(**rules), **kept)
     except (ValueError, KeyError, TypeError) as err:
         raise ValueError(f"{path} is damaged ({err}): delete it") from err
