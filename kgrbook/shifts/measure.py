@@ -7,7 +7,6 @@ __all__ = ['body_mix', 'total_variation', 'jensen_shannon', 'group_distances', '
            'two_sample_test', 'group_tests']
 
 # %% ../../nbs/shifts/03_measure.ipynb #cde0bf2e
-from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np

@@ -242,7 +242,8 @@ def load_papers(
     facts, countries = read_papers(path)
     authors = sorted({fact for fact in facts if fact[1] == "author"})
     parts = shuffle_split(len(authors), (0.8, 0.1, 0.1), seed)
-    splits = dict(zip(("train", "valid", "test"), ([authors[i] for i in p] for p in parts)))
+    names = ("train", "valid", "test")
+    splits = {s: [authors[i] for i in part] for s, part in zip(names, parts, strict=True)}
     others = sorted({fact for fact in facts if fact[1] != "author"})
     ds = Dataset.from_names(Path(path).name.split(".")[0], {"facts": others} | splits)
     return ds, labels_by_name(ds, countries.get)

@@ -41,7 +41,7 @@ def is_own(
 # %% ../../nbs/shifts/01_paths.ipynb #15d82c23
 @nb.njit(cache=True, nogil=True)
 def _add_short(links, fact, i: int, k: int, max_len: int, codes):
-    "Add the body of one letter of edge i, and those of two letters with the edges of the tail at k."
+    "Add the bodies that end after edge i, or after one more edge of those of the tail at k."
     x, a = links.tails[i], links.rels[i]
     if is_own(fact, fact.head, a, x):
         return
@@ -56,7 +56,7 @@ def _add_short(links, fact, i: int, k: int, max_len: int, codes):
 
 @nb.njit(cache=True, nogil=True)
 def _add_long(links, fact, first: int, last: int, j: int, k: int, codes):
-    "Add the bodies of three letters: edges first to last of the head, edge j, edges at k of the tail."
+    "Add the bodies of an edge first to last of the head, edge j, and an edge at k of the tail."
     n, x, y = fact.n, links.tails[first], links.tails[j]
     b = links.rels[j]
     if is_own(fact, x, b, y):
