@@ -23,7 +23,7 @@ from .tables import RANKED, is_stale, our_dataset, paper_table, policy_table
 
 # %% ../../nbs/reproduce/08_commands.ipynb #9ea8074c
 def outcome_text(
-    outcome: Outcome,
+    outcome: Outcome,  # from run_grid
 ) -> str:  # one line
     "What became of a run."
     cell = outcome.cell

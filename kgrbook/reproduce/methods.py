@@ -40,7 +40,7 @@ def learner_class(
 
 
 def config_class(
-    learner: type,
+    learner: type,  # from learner_class
 ) -> type:  # a frozen dataclass
     "The type of the argument `config` of a learner."
     hints = get_type_hints(learner.__init__)
@@ -58,7 +58,7 @@ def row_name(
 
 def method_names(
     paper: str,  # key of a paper, or "baselines"
-    folder: Path = CONFIGS,
+    folder: Path = CONFIGS,  # where the files are
 ) -> list[str]:
     "The methods that a paper has files for, variants included."
     names = set()

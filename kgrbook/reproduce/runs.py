@@ -178,7 +178,7 @@ def _notes(learner: Any) -> dict:
 
 
 def run_cell(
-    cell: Cell,
+    cell: Cell,  # what to run
     results: str | Path = "results",  # records go to <results>/<paper>
     deadline: float = math.inf,  # as time.time() tells it
     configs: str | Path = CONFIGS,  # where the settings are
@@ -220,7 +220,7 @@ def _run_safely(cell: Cell, *args) -> Outcome:
 
 
 def run_grid(
-    cells: Sequence[Cell],
+    cells: Sequence[Cell],  # what to run
     results: str | Path = "results",  # records go to <results>/<paper>
     jobs: int = 1,  # cells at a time, each in a process; 1: in this process
     budget: float = math.inf,  # seconds for all cells together
@@ -238,7 +238,7 @@ def run_grid(
 def make_cells(
     paper: str,  # key of a paper, or "baselines"
     dataset: str,  # a name, or a folder of your own
-    method: str,
+    method: str,  # name, perhaps with its variant: mined-sum
     seeds: int = 1,  # how many
     profile: str = "cpu",  # smoke, cpu or gpu
     device: str = "auto",  # cpu, cuda or auto

@@ -34,7 +34,7 @@ def data_checksum(
 
 
 def record_state(
-    record: Record,
+    record: Record,  # from load_records
     checksum: Callable[[str], str] = data_checksum,  # of a data set of this name
     configs: str | Path = CONFIGS,  # where the settings are
 ) -> str:  # current, unchecked, or what is stale
@@ -129,7 +129,7 @@ def write_number(
 def paper_table(
     key: str,  # of a paper
     table: str,  # as the paper's file calls it: T4
-    results: str | Path = "results",
+    results: str | Path = "results",  # records are in <results>/<paper>
     ties: str = "expected",  # a key of metrics.POLICIES
     checksum: Callable[[str], str] = data_checksum,  # of a data set of this name
     configs: str | Path = CONFIGS,  # where the settings are
@@ -156,7 +156,7 @@ def policy_table(
     datasets: Sequence[str],  # names
     methods: Sequence[str],  # of the paper; each gets a row, run or not
     paper: str = "baselines",  # key
-    results: str | Path = "results",
+    results: str | Path = "results",  # records are in <results>/<paper>
     checksum: Callable[[str], str] = data_checksum,  # of a data set of this name
     configs: str | Path = CONFIGS,  # where the settings are
 ) -> pd.DataFrame:  # index: dataset, method; MRR by ties, hits, reached, runs, seconds
