@@ -92,8 +92,8 @@ def imported_packages() -> set:
 def test_what_is_imported_is_required():
     settings = configparser.ConfigParser(delimiters=["="])
     settings.read(ROOT / "settings.ini", encoding="utf-8")
-    words = settings["DEFAULT"]["requirements"].split()
-    required = {re.split("[<>=!~]", word)[0] for word in words}
+    words = settings["DEFAULT"]["requirements"] + " " + settings["DEFAULT"]["learn_requirements"]
+    required = {re.split("[<>=!~]", word)[0] for word in words.split()}
     imported = imported_packages()
     assert imported <= required, f"add to requirements: {sorted(imported - required)}"
     assert required <= imported, f"not used: {sorted(required - imported)}"
