@@ -16,6 +16,7 @@ from kgrbook.kg.toy import planted_graph
 from kgrbook.reproduce.methods import CONFIGS, PROFILES, find_method, method_names
 from kgrbook.reproduce.papers import load_paper, paper_keys
 from kgrbook.reproduce.records import load_records
+from kgrbook.reproduce.runs import Cell, run_grid
 from kgrbook.reproduce.tables import our_dataset
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -88,6 +89,50 @@ def test_a_run_needs_no_tools_of_notebooks(tmp_path):
     assert len(load_records(tmp_path / "results/baselines")) == 1
 
 
+# What was learned elsewhere
+
+ELSEWHERE = """
+from dataclasses import dataclass
+from kgrbook.kg.datasets import load_dataset
+from kgrbook.reproduce.provenance import stamp
+from kgrbook.rules.counting import Counting
+
+@dataclass(frozen=True)
+class Config:
+    learned_from: str = ""
+
+class Elsewhere:
+    def __init__(self, config: Config):
+        self.config = config
+
+    def fit(self, dataset):
+        other = load_dataset(self.config.learned_from)
+        self.model = stamp(Counting().fit(other), other)
+        self.provenance = self.model.provenance
+
+    def score(self, heads, relations):
+        return self.model.score(heads, relations)
+"""
+
+
+@pytest.mark.skipif(data_dir() is None, reason="needs KGRBOOK_DATA")
+def test_a_run_with_rules_from_another_division_is_refused(tmp_path, monkeypatch):
+    (tmp_path / "learner_from_elsewhere.py").write_text(ELSEWHERE)
+    (tmp_path / "toy").mkdir()
+    monkeypatch.syspath_prepend(tmp_path)
+    for method, folder in (("fair", "umls-conve"), ("unfair", "umls")):
+        (tmp_path / f"toy/{method}.toml").write_text(
+            'about = "rules from elsewhere"\nlearner = "learner_from_elsewhere:Elsewhere"\n'
+            f'[settings]\nlearned_from = {{ value = "{folder}", source = "guess" }}\n'
+        )
+    cells = [Cell("toy", "umls-conve", method) for method in ("fair", "unfair")]
+    fair, unfair = run_grid(cells, tmp_path / "results", configs=tmp_path)
+    assert fair.state == "done"
+    assert unfair.state == "failed"
+    assert "learned from umls, which holds 521 of 652 valid and 541 of 661 test" in unfair.words
+    assert len(load_records(tmp_path / "results/toy")) == 1
+
+
 # Writers at the same time
 
 WRITER = """
@@ -95,9 +140,11 @@ import sys
 from dataclasses import replace
 from kgrbook.reproduce.records import load_record
 
-record, folder, first, n = load_record(sys.argv[1]), sys.argv[2], int(sys.argv[3]), int(sys.argv[4])
+record, folder = load_record(sys.argv[1]), sys.argv[2]
+first, n, writer = map(int, sys.argv[3:])
+ranks = replace(record.ranks, better=record.ranks.better + writer)  # tells who has written
 for seed in range(first, first + n):
-    replace(record, seed=seed).save(folder)
+    replace(record, seed=seed, ranks=ranks).save(folder)
     print(seed, flush=True)
 """
 
@@ -111,12 +158,12 @@ def test_writers_lose_nothing_if_one_is_killed(tmp_path):
     starts = [0, 1000, 2000, 2000]  # two of them write the same records
     writers = [
         subprocess.Popen(
-            [sys.executable, "-c", WRITER, str(record), str(folder), str(first), str(n)],
+            [sys.executable, "-c", WRITER, *map(str, (record, folder, first, n, writer))],
             stdout=subprocess.PIPE,
             text=True,
             cwd=ROOT,
         )
-        for first in starts
+        for writer, first in enumerate(starts)
     ]
     writers[0].stdout.readline()  # the first writer is at work
     time.sleep(rng.random() * 0.2)
