@@ -134,6 +134,15 @@ def test_mine_then_rank_with_the_file(home, call):
     assert len(RuleSet.read(home / "run" / "rules.txt", "anyburl")) == len(rules)
 
 
+def test_a_graph_without_rules(home, call):
+    draw = random.Random(0).randrange
+    lines = (f"e{draw(400)}\tr{draw(200)}\te{draw(400)}\n" for _ in range(300))
+    write(home / "sparse.tsv", "".join(lines))
+    assert json.loads(call("mine", "sparse.tsv", "--json").stdout)["rules"] == 0
+    assert "no rule was found" in call("answer", "sparse.tsv", "e1", "r1").stderr
+    assert call("answer", "sparse.tsv", "e1", "r1").stdout == "no rule leads to an answer\n"
+
+
 def test_rnnlogic_form(call):
     call("mine", "families", "-o", "numbers.txt", "--fmt", "rnnlogic")
     done = call("rank", "families", "--rules", "numbers.txt", "--fmt", "rnnlogic")

@@ -103,7 +103,8 @@ def _candidates(facts, length: int, kg, links, rng) -> pd.DataFrame:
 def _choose(table: pd.DataFrame, length: int, kg, done: set) -> RuleSet:
     "The candidates worth measuring, as rules; done holds those of earlier rounds and is extended."
     n = 2 * kg.n_rel
-    table = table[[(h, c) not in done for h, c in zip(table["head"], table["code"], strict=True)]]
+    fresh = [(h, c) not in done for h, c in zip(table["head"], table["code"], strict=True)]
+    table = table[np.array(fresh, bool)]
     body = np.column_stack(
         [table["code"] // n ** (length - 1 - i) % n for i in range(length)]
     ).astype(np.int32)
