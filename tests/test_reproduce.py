@@ -136,13 +136,17 @@ def test_a_run_with_rules_from_another_division_is_refused(tmp_path, monkeypatch
 # Writers at the same time
 
 WRITER = """
-import sys
+import sys, time
 from dataclasses import replace
+from pathlib import Path
 from kgrbook.reproduce.records import load_record
 
 record, folder = load_record(sys.argv[1]), sys.argv[2]
 first, n, writer = map(int, sys.argv[3:])
 ranks = replace(record.ranks, better=record.ranks.better + writer)  # tells who has written
+print("ready", flush=True)
+while not Path(folder + ".go").exists():
+    time.sleep(0.001)
 for seed in range(first, first + n):
     replace(record, seed=seed, ranks=ranks).save(folder)
     print(seed, flush=True)
@@ -165,7 +169,10 @@ def test_writers_lose_nothing_if_one_is_killed(tmp_path):
         )
         for writer, first in enumerate(starts)
     ]
-    writers[0].stdout.readline()  # the first writer is at work
+    for writer in writers:
+        writer.stdout.readline()  # it is ready
+    (tmp_path / "together.go").touch()
+    writers[0].stdout.readline()  # the first one is at work
     time.sleep(rng.random() * 0.2)
     writers[0].kill()
     told = [writer.communicate()[0].split() for writer in writers]
