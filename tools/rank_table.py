@@ -15,7 +15,7 @@ ROOT = Path(__file__).resolve().parents[1]
 RECORDS = ROOT / "results" / "rank"
 NAMES = ("family", "kinship", "umls", "wn18rr", "fb15k-237")
 BEGIN, END = "<!-- rank table, made by tools/rank_table.py -->", "<!-- end of rank table -->"
-METRICS = {"mrr": "MRR", "hits@1": "H@1", "hits@3": "H@3", "hits@10": "H@10"}
+METRICS = {"mrr": "MRR", "hits@1": "H@1", "hits@10": "H@10"}
 
 
 def code_version() -> str:
@@ -35,32 +35,60 @@ def run_rank(name: str) -> None:
         file.write(json.dumps(record, indent=1) + "\n")
 
 
-def row(name: str) -> list[str]:
-    "The cells of one data set."
+def load(name: str) -> dict | None:
+    "The record of one data set, if it has been run."
     path = RECORDS / f"{name}.json"
-    if not path.exists():
-        return [name, "not run", *[""] * 7]
-    record = json.loads(path.read_text("utf-8"))
+    return json.loads(path.read_text("utf-8")) if path.exists() else None
+
+
+def row(name: str) -> list[str]:
+    "What one data set reached, and at what cost."
+    record = load(name)
+    if record is None:
+        return [name, "not run", *[""] * 6]
     both = {ties: record["metrics"][ties]["both"] for ties in ("expected", "optimistic")}
-    how, cost = record["reasoner"], record["cost"]
-    walks = ", no entity twice" if how["identity"] else ""
+    pairs = ((both["expected"][key], both["optimistic"][key]) for key in METRICS)
+    cost = record["cost"]
     return [
         name,
-        *(f"{both['expected'][key]:.3f} / {both['optimistic'][key]:.3f}" for key in METRICS),
+        *(f"{a:.3f} / {b:.3f}".replace("0.", ".") for a, b in pairs),
         f"{both['expected']['reached']:.1%}",
         f"{record['rules']['number']:,}",
-        f"{how['aggregate']}, length ≤ {how['max_len']}, top {how['top']:,}{walks}",
         f"{cost['wall_seconds']:.0f} ({cost['cpu_seconds']:.0f})",
         f"{cost['peak_memory_bytes'] / 2**30:.2f}",
     ]
 
 
+def setting(name: str) -> list[str]:
+    "How the rules of one data set are used."
+    record = load(name)
+    if record is None:
+        return [name, "not run", "", "", ""]
+    how = record["reasoner"]
+    walks = "no entity twice" if how["identity"] else "all"
+    return [name, how["aggregate"], str(how["max_len"]), f"{how['top']:,}", walks]
+
+
+def markdown(titles: list[str], rows: list[list[str]]) -> str:
+    "A table whose columns are as wide as their longest cell."
+    widths = [max(map(len, column)) for column in zip(titles, *rows, strict=True)]
+    rule = [":" + "-" * (w - 1) if i == 0 else "-" * (w - 1) + ":" for i, w in enumerate(widths)]
+    lines = [titles, rule, *rows]
+    padded = ([cell.ljust(w) for cell, w in zip(line, widths, strict=True)] for line in lines)
+    return "\n".join(f"| {' | '.join(cells)} |" for cells in padded)
+
+
 def make_table() -> str:
-    "The results table in Markdown."
-    titles = ["Data set", *METRICS.values(), "Reached", "Rules found", "How they are used"]
-    lines = [[*titles, "Seconds (CPU)", "GiB"], [":--", *["--:"] * 6, ":--", "--:", "--:"]]
-    lines += [row(name) for name in NAMES]
-    return "\n".join(f"| {' | '.join(cells)} |" for cells in lines)
+    "What was reached, and with which settings, in Markdown."
+    reached = ["Data set", *METRICS.values(), "Reached", "Rules", "Seconds (CPU)", "GiB"]
+    used = ["Data set", "Rules join by", "Atoms up to", "Rules of a relation", "Walks"]
+    return "\n\n".join(
+        [
+            markdown(reached, [row(name) for name in NAMES]),
+            "The settings that the validation facts chose:",
+            markdown(used, [setting(name) for name in NAMES]),
+        ]
+    )
 
 
 def replace_table(text: str, table: str) -> str:
