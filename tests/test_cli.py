@@ -226,7 +226,7 @@ def test_interrupt(home):
     draw = random.Random(0).randrange
     lines = (f"e{draw(300)}\tr{draw(50)}\te{draw(300)}\n" for _ in range(20_000))
     write(home / "busy.tsv", "".join(lines))
-    words = [*COMMAND, "mine", "busy.tsv"]
+    words = [*COMMAND, "mine", "busy.tsv", "--max-len", "4", "--samples", "1000000"]
     env = ENV | {"KGRBOOK_CACHE": str(home / "cache")}
     busy = subprocess.Popen(
         words, cwd=home, env=env, stderr=subprocess.PIPE, stdout=subprocess.PIPE, text=True
