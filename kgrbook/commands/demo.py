@@ -25,7 +25,7 @@ from kgrbook.commands.report import (
     rank_record,
     table_text,
 )
-from ..core.figures import png, use_style
+from ..core.figures import png
 from ..core.paths import atomic_write
 from ..kg.toy import PlantedGraph, planted_graph
 from ..ranking.ranks import Ranks, rank_queries

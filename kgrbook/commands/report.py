@@ -22,7 +22,7 @@ import pandas as pd
 from .. import __version__
 from .learned import Learned, Settings
 from ..ranking.metrics import POLICIES
-from ..ranking.ranks import Ranks, rank_queries
+from ..ranking.ranks import Ranks
 
 # %% ../../nbs/commands/02_report.ipynb #529c005b
 class Meter:
