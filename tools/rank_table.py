@@ -41,18 +41,38 @@ def load(name: str) -> dict | None:
     return json.loads(path.read_text("utf-8")) if path.exists() else None
 
 
+def baseline(name: str, method: str, sha256: str) -> dict | None:
+    "The expected and optimistic numbers of a baseline on the same data, if it has been run."
+    for path in sorted((ROOT / "results" / "baselines").glob(f"{name}_{method}_s0_*.json")):
+        record = json.loads(path.read_text("utf-8"))
+        if record["data_sha256"] == sha256:
+            return both_ties(record)
+    return None
+
+
+def both_ties(record: dict) -> dict:
+    "Metrics over both directions by tie policy."
+    return {ties: record["metrics"][ties]["both"] for ties in ("expected", "optimistic")}
+
+
+def pair(both: dict, key: str) -> str:
+    "Expected / optimistic."
+    return " / ".join(f"{both[t][key]:.3f}".replace("0.", ".") for t in both)
+
+
 def row(name: str) -> list[str]:
-    "What one data set reached, and at what cost."
+    "What one data set reached, beside counting and the ceiling, and at what cost."
     record = load(name)
     if record is None:
-        return [name, "not run", *[""] * 6]
-    both = {ties: record["metrics"][ties]["both"] for ties in ("expected", "optimistic")}
-    pairs = ((both["expected"][key], both["optimistic"][key]) for key in METRICS)
-    cost = record["cost"]
+        return [name, "not run", *[""] * 8]
+    both, cost, sha256 = both_ties(record), record["cost"], record["data"]["sha256"]
+    counting, ceiling = (baseline(name, method, sha256) for method in ("counting", "reach-3"))
     return [
         name,
-        *(f"{a:.3f} / {b:.3f}".replace("0.", ".") for a, b in pairs),
+        *(pair(both, key) for key in METRICS),
+        pair(counting, "mrr") if counting else "not run",
         f"{both['expected']['reached']:.1%}",
+        f"{ceiling['expected']['reached']:.1%}" if ceiling else "not run",
         f"{record['rules']['number']:,}",
         f"{cost['wall_seconds']:.0f} ({cost['cpu_seconds']:.0f})",
         f"{cost['peak_memory_bytes'] / 2**30:.2f}",
@@ -80,7 +100,8 @@ def markdown(titles: list[str], rows: list[list[str]]) -> str:
 
 def make_table() -> str:
     "What was reached, and with which settings, in Markdown."
-    reached = ["Data set", *METRICS.values(), "Reached", "Rules", "Seconds (CPU)", "GiB"]
+    counted = ["Counting MRR", "Reached", "Ceiling", "Rules", "Seconds (CPU)", "GiB"]
+    reached = ["Data set", *METRICS.values(), *counted]
     used = ["Data set", "Rules join by", "Atoms up to", "Rules of a relation", "Walks"]
     return "\n\n".join(
         [

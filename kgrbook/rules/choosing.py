@@ -61,4 +61,5 @@ def choose_reasoner(
         )
         if best is None or mrr > best[0]:
             best = mrr, model
-    return best[1], pd.DataFrame(rows).sort_values("valid_mrr", ascending=False, ignore_index=True)
+    table = pd.DataFrame(rows).sort_values("valid_mrr", ascending=False, kind="stable")
+    return best[1], table.reset_index(drop=True)
