@@ -14,8 +14,6 @@ from pathlib import Path
 from typing import IO
 from uuid import uuid4
 
-from platformdirs import user_cache_path
-
 # %% ../../nbs/core/02_paths.ipynb #37e36adb
 def data_dir() -> Path | None:  # None: no such folder was declared
     "The folder of data sets that `KGRBOOK_DATA` names."
@@ -30,8 +28,11 @@ def data_dir() -> Path | None:  # None: no such folder was declared
 
 def cache_dir() -> Path:  # it need not exist yet
     "The folder of downloads: `KGRBOOK_CACHE`, else the user's cache folder."
-    name = os.environ.get("KGRBOOK_CACHE")
-    return Path(name).expanduser() if name else user_cache_path("kgrbook", appauthor=False)
+    if name := os.environ.get("KGRBOOK_CACHE"):
+        return Path(name).expanduser()
+    from platformdirs import user_cache_path  # here: a bare machine that has its data needs it not
+
+    return user_cache_path("kgrbook", appauthor=False)
 
 # %% ../../nbs/core/02_paths.ipynb #5bf89eaf
 def have_data(
