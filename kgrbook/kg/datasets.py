@@ -61,7 +61,7 @@ def find_files(
             raise ValueError(f"{folder} has {found[0].name} and {found[1].name}: remove one")
         if found:
             files[split] = found[0]
-    if not files and len(there) == 1:
+    if len(there) == 1 and files.keys() <= {"facts"}:
         return {"all": there[0]}
     if missing := [stems[split] for split in SPLITS[1:] if split not in files]:
         raise FileNotFoundError(

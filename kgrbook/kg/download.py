@@ -86,7 +86,7 @@ def download(
         why = (
             f"the server answered {status}"
             if status
-            else f"no answer ({type(err).__name__}): are you offline?"
+            else f"no answer ({type(err).__name__}), perhaps you are offline"
         )
         raise DownloadError(why) from err
     return path

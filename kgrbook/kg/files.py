@@ -40,7 +40,8 @@ def line_problem(
     if len(row) < 3 and len(line.split()) == 3:
         return "3 words, but not with one tab between each: put tabs where the blanks are"
     if len(row) < 3:
-        return f"{len(row)} columns instead of 3: write head, tab, relation, tab, tail"
+        count = "2 columns" if len(row) == 2 else "1 column"
+        return f"{count} instead of 3: write head, tab, relation, tab, tail"
     if any(name != name.strip() or not name for name in row):
         return "a name is empty or has blanks around it: remove the blanks or name it"
     return ""

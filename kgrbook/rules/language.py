@@ -88,12 +88,13 @@ class RuleSet:
         pairs=None,  # all predictions; (N,) int; -1 where unknown
         source: str = "",  # where the rules come from
         skipped: dict | None = None,  # reason -> number of rules left out on the way here
+        provenance: tuple = (),  # the data that the rules were learned from, if somebody said so
     ):  # raises ValueError for ids that are no relation
         head = np.asarray(head, np.int32).reshape(-1)
         body = body if isinstance(body, np.ndarray) else _pad(list(body))
         n = len(head)
         self.relations, self.source = tuple(relations), source
-        self.skipped = Counter(skipped or {})
+        self.skipped, self.provenance = Counter(skipped or {}), tuple(provenance)
         _check_ids(head, body, 2 * len(self.relations))
         keep = _first_of_each(np.column_stack([head, body]))
         self.head, self.body = head[keep], body[keep].astype(np.int32)
@@ -149,6 +150,7 @@ class RuleSet:
             support=self.support[at],
             pairs=self.pairs[at],
             skipped=self.skipped,
+            provenance=self.provenance,
         )
         return RuleSet(**(kw | change))
 
@@ -211,11 +213,13 @@ class RuleSet:
             for k in ("head", "weight", "support", "pairs")
         }
         sources = dict.fromkeys(s for s in (a.source, b.source) if s)
+        known = dict.fromkeys(a.provenance + b.provenance) if a.provenance and b.provenance else ()
         return RuleSet(
             body=body,
             relations=relations,
             source=" | ".join(sources),
             skipped=a.skipped + b.skipped,
+            provenance=known,
             **join,
         )
 
