@@ -48,6 +48,8 @@ class Reach:
         self._edges.data[:] = 1
         return self
 
+    move = fit  # nothing is kept from another graph
+
     def score(self, heads, relations) -> np.ndarray:  # (B, n_ent) float32; 1 reached, 0 not
         "Scores of all entities for each query, the same for every relation."
         front = np.zeros((self._edges.shape[0], len(heads)), np.float32)
@@ -105,6 +107,15 @@ class Mined:
         self.found = len(rules)
         rules = rules.top(c.top, per_head=True)
         self.model = ForwardChaining(rules, dataset.fit, c.aggregate, identity=c.identity)
+        return self
+
+    def move(
+        self,
+        dataset,  # a graph with the same relations, perhaps with other entities
+    ) -> "Mined":
+        "Use the same rules on another graph."
+        ways = {"aggregate": self.config.aggregate, "identity": self.config.identity}
+        self.model = ForwardChaining(self.model.rules, dataset.fit, images=False, **ways)
         return self
 
     def rules(self) -> RuleSet:

@@ -85,7 +85,7 @@ def _find(paper: str, dataset: str, method: str, folder: Path) -> tuple[Path, di
     "File of a method, what it says, and the variant."
     base, _, variant = method.partition("-")
     for name, wanted in ((method, ""), (base, variant)):
-        for stem in (f"{dataset}_{name}", name):
+        for stem in (f"{dataset.partition('/')[0]}_{name}", name):
             path = folder / paper / f"{stem}.toml"
             if path.exists():
                 parts = _read(path)
@@ -146,8 +146,8 @@ def find_method(
     if profile not in PROFILES:
         raise ValueError(f"no profile {profile!r}: choose one of {', '.join(PROFILES)}")
     path, parts, variant = _find(paper, dataset, method, Path(folder))
-    settings = {}
-    for part, name in (("variants", variant), ("datasets", dataset), ("profiles", profile)):
+    settings, base = {}, dataset.partition("/")[0]  # a task has the settings of its data set
+    for part, name in (("variants", variant), ("datasets", base), ("profiles", profile)):
         settings |= parts.get("settings", {}) if part == "variants" else {}
         settings |= parts.get(part, {}).get(name, {})
     for name, entry in settings.items():

@@ -139,7 +139,7 @@ class Record:
     config_hash: str  # fingerprint of learner and config
     data_sha256: str  # checksum of the data set
     split: str  # whose queries were ranked
-    groups: dict  # file of groups that the learner used -> its sha256
+    groups: dict  # group whose training facts were thinned -> share that it lost
     device: str  # cpu or cuda, and the name of the card
     code: dict  # from code_version
     machine: dict  # from machine

@@ -19,18 +19,20 @@ from ..ranking.metrics import POLICIES
 from .methods import CONFIGS, PROFILES, find_method, row_name
 from .papers import load_paper
 from .records import Record, load_records
-from .runs import open_dataset
+from .tasks import open_task
 
 # %% ../../nbs/reproduce/04_tables.ipynb #2ce35084
 def data_checksum(
     dataset: str,  # name
 ) -> str:  # empty: the data are not here, and nothing is downloaded
     "Checksum of a data set on this machine."
+    base, _, change = dataset.partition("/")
     try:
-        states = check_dataset(dataset.partition("/")[0])
+        parts = [base, f"{base}_ind"] if change == "ind" else [base]
+        states = [state for part in parts for state in check_dataset(part).values()]
     except KeyError:  # no data set of this name
         return ""
-    return open_dataset(dataset).sha256 if "missing" not in states.values() else ""
+    return open_task(dataset).sha256 if "missing" not in states else ""
 
 
 def record_state(

@@ -48,6 +48,15 @@ class Counting:
         )
         return self
 
+    def move(
+        self,
+        dataset,  # a graph with the same relations, perhaps with other entities
+    ) -> "Counting":
+        "Use the same rules on another graph."
+        rules, aggregate = self.model.rules, self.config.aggregate
+        self.model = ForwardChaining(rules, dataset.fit, aggregate, images=False)
+        return self
+
     def rules(self) -> RuleSet:
         "The rules with their scores, heads of both directions."
         return self.model.rules
