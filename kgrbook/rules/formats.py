@@ -90,13 +90,31 @@ def _rnnlogic_line(line: str, names: dict) -> dict:
     return dict(head=head, body=body) | weight
 
 
-_LINE = {"anyburl": _anyburl_line, "expressgnn": _expressgnn_line, "rnnlogic": _rnnlogic_line}
+def _ncrl_line(line: str, names: dict) -> dict:
+    scores, _, text = line.partition("\t")
+    head, arrow, body = text.partition(" <-- ")
+    if not arrow:
+        raise ValueError("expected '0.123 (0.123)<TAB>head <-- first, second'")
+    head, *word = (
+        inverse_name(name[4:]) if name.startswith("inv_") and name not in names else name
+        for name in (head, *reversed(body.split(", ")))
+    )
+    return dict(head=head, body=word, weight=float(scores.split()[0]))
+
+
+_LINE = {
+    "anyburl": _anyburl_line,
+    "expressgnn": _expressgnn_line,
+    "ncrl": _ncrl_line,
+    "rnnlogic": _rnnlogic_line,
+}
 
 # %% ../../nbs/rules/07_formats.ipynb #37e8f3c3
 def _names(path: Path, fmt: str, kg) -> tuple[dict, list]:
     "What a line parser needs to know, and the forward relations in their order."
-    if fmt == "anyburl":
-        return {}, list(kg.relations) if kg else []
+    if fmt in ("anyburl", "ncrl"):
+        relations = list(kg.relations) if kg else []
+        return dict.fromkeys(relations), relations
     beside = path.with_name("relations.dict" if fmt == "rnnlogic" else "relations.txt")
     if not beside.exists() and not kg:
         raise ValueError(
@@ -130,7 +148,7 @@ def _lines(path: Path):
 
 def read_rules(
     path,  # text file, .gz or plain
-    fmt: str,  # rnnlogic, anyburl or expressgnn
+    fmt: str,  # rnnlogic, anyburl, expressgnn or ncrl
     kg=None,  # a graph: the rules are returned with its relation ids
 ) -> RuleSet:
     "Rules of a text file; lines that hold no chain rule are counted in .skipped, with a warning."
@@ -196,13 +214,28 @@ def _rnnlogic_text(rules: RuleSet) -> tuple[str, int]:
     return "".join(" ".join(str(i) for i in w if i >= 0) + "\n" for w in words), len(rules)
 
 
+def _ncrl_text(rules: RuleSet) -> tuple[str, int]:
+    names = [*rules.relations, *("inv_" + name for name in rules.relations)]
+    if bad := [r for r in rules.relations if r.startswith("inv_") or ", " in r]:
+        raise ValueError(f"the form ncrl cannot hold the relation name {bad[0]!r}: rename it")
+    if np.isnan(rules.weight).any():
+        raise ValueError("the form ncrl needs weights; some rules have none")
+    out = []
+    for i in np.flatnonzero(rules.length > 0):
+        body = ", ".join(names[b] for b in rules.body[i][::-1] if b >= 0)
+        score = f"{rules.weight[i]:.3f}"
+        out.append(f"{score} ({score})\t{names[rules.head[i]]} <-- {body}\n")
+    return "".join(out), len(out)
+
+
 def write_rules(
     rules: RuleSet,  # the set
     path,  # file to write; .gz compresses
-    fmt: str,  # rnnlogic (with relations.dict beside it) or anyburl
+    fmt: str,  # rnnlogic (with relations.dict beside it), anyburl or ncrl
 ) -> int:  # number of rules written
     "Write a set as text, atomically; what the form cannot hold is named in a warning."
-    path, text = Path(path), {"anyburl": _anyburl_text, "rnnlogic": _rnnlogic_text}
+    path = Path(path)
+    text = {"anyburl": _anyburl_text, "ncrl": _ncrl_text, "rnnlogic": _rnnlogic_text}
     if fmt not in text:
         raise ValueError(f"cannot write the form {fmt!r}; known: {', '.join(sorted(text))}")
     content, written = text[fmt](rules)
