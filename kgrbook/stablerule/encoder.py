@@ -132,8 +132,8 @@ class RuleEncoder(nn.Module):
     @torch.no_grad()
     def probabilities(self, bodies: Tensor, batch: int = 256):
         "P(head | body) for many bodies: yields (start, (b, 2R + 1)) block by block."
+        bodies, joint = bodies.to(self.embedding.device), self.query_map()
         check_bodies(bodies, len(self.embedding))
-        joint = self.query_map()
         if bodies.shape[1] == 1 or not len(bodies):
             yield 0, self.logits(self.encode(bodies), joint).softmax(1)
             return
