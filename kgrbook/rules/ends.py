@@ -59,7 +59,8 @@ def group_by_tails(
         same = mark[order[i]] == mark[order[i - 1]]
         if not same or not np.array_equal(tails[ptr[a] : ptr[a + 1]], tails[ptr[b] : ptr[b + 1]]):
             starts.append(i)
-    starts.append(n)
+    if n > 0:
+        starts.append(n)
     return ents[order], np.array(starts)
 
 # %% ../../nbs/rules/10_ends.ipynb #6ca4c9a9

@@ -4,9 +4,10 @@
 
 # %% auto #0
 __all__ = ['body_mix', 'total_variation', 'jensen_shannon', 'group_distances', 'shuffle_within', 'measure_shift', 'TwoSample',
-           'two_sample_test', 'group_tests']
+           'two_sample_test', 'body_coverage', 'group_tests']
 
 # %% ../../nbs/shifts/03_measure.ipynb #cde0bf2e
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -144,6 +145,22 @@ def two_sample_test(
     right = int((model.predict(_features(counts[ask])) == first[ask]).sum())
     interval = binomtest(right, len(ask)).proportion_ci(method="wilson")
     return TwoSample(right / len(ask), float(interval.low), float(interval.high), len(ask))
+
+# %% ../../nbs/shifts/03_measure.ipynb #ce56533c
+def body_coverage(
+    vectors: PathVectors,  # of the test facts
+    groups: Groups,  # of the test facts
+    bodies: Sequence[Sequence[int]],  # directed relation ids, one body a row
+) -> pd.DataFrame:  # one row a body, one column a group; shares in [0, 1]
+    "Share of the facts of each group that a body joins [liu2025, Fig. 4]."
+    column = {tuple(body[body >= 0].tolist()): i for i, body in enumerate(vectors.bodies)}
+    shares = np.zeros((len(bodies), len(groups)))
+    for i, body in enumerate(bodies):
+        at = column.get(tuple(body))
+        if at is not None:
+            joined = vectors.counts[:, [at]].toarray().ravel() > 0
+            shares[i] = [joined[groups.labels == k].mean() for k in range(len(groups))]
+    return pd.DataFrame(shares, columns=list(groups.names))
 
 # %% ../../nbs/shifts/03_measure.ipynb #ead1048f
 def group_tests(
