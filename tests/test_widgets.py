@@ -64,33 +64,40 @@ def counting(widget, *names):
 
 def test_what_is_shown_first(family):
     explorer = Explorer(family)
-    assert explorer.relation.options[0] == ("brother (2 rules)", "brother")
-    assert [row for _, row in explorer.rule.options] == [0, 1]
-    assert (explorer.head.value, explorer.answer.value) == ("bob", "cat")
+    assert explorer.relation.options[0] == explorer.relation.value == "brother"
+    assert (explorer.rule.value, explorer.rule.max) == (1, 2)
+    assert (explorer.head, explorer.answer.value, explorer.answer.max) == ("bob", 1, 1)
+    assert explorer.answer.disabled and not explorer.rule.disabled
     assert explorer.rules.value == quiet(relation_view, family, "brother", 0)
-    assert explorer.answers.value == quiet(answer_view, family, "bob", "brother", "cat")
+    assert explorer.answers.value == quiet(answer_view, family, "bob", "brother", 0)
 
 
 def test_questions(family):
     explorer = Explorer(family)
     explorer.relation.value = "uncle^-1"
-    rules = [text for text, _ in explorer.rule.options]
-    assert rules == ["uncle(Y,X) <= parent(A,X), brother(Y,A)"]
-    assert (explorer.head.value, explorer.answer.value) == ("fay", "bob")
-    explorer.search.value = "gus"
-    assert (explorer.head.options, explorer.answer.options) == (("gus",), (("dan", "dan"),))
-    assert explorer.answers.value == quiet(answer_view, family, "gus", "uncle^-1", "dan")
+    assert "uncle(Y,X) <= parent(A,X), brother(Y,A)" in Page(explorer.rules.value).text
+    assert (explorer.rule.max, explorer.head) == (1, "fay")
+    explorer.entity.value = "us"
+    assert (explorer.entity.options, explorer.head) == (("gus",), "gus")
+    assert explorer.answers.value == quiet(answer_view, family, "gus", "uncle^-1")
     assert "gus uncle^-1 dan" in Page(explorer.answers.value).named("img")[0]["alt"]
+    explorer.relation.value, explorer.entity.value = "parent", "cat"
+    explorer.rule.value, explorer.answer.value = 5, 2
+    assert explorer.rules.value == quiet(relation_view, family, "parent", 4)
+    assert explorer.answers.value == quiet(answer_view, family, "cat", "parent", 1)
+    assert "cat parent dan" in Page(explorer.answers.value).named("img")[0]["alt"]
+    explorer.rule.value = 99  # there are five
+    assert explorer.rule.value == 5
 
 
 @pytest.mark.parametrize(
     "name, value, made",
     [
         ("relation", "uncle^-1", (1, 1)),
-        ("rule", 1, (1, 0)),
-        ("search", "dan", (0, 1)),
-        ("head", "dan", (0, 1)),
-        ("answer", "cat", (0, 0)),  # as it was
+        ("relation", "brother", (0, 0)),  # as it was
+        ("rule", 2, (1, 0)),
+        ("entity", "dan", (0, 1)),
+        ("entity", "bo", (0, 0)),  # still bob
     ],
 )
 def test_a_change_makes_each_view_once(family, name, value, made):
@@ -100,15 +107,28 @@ def test_a_change_makes_each_view_once(family, name, value, made):
     assert tuple(count.values()) == made
 
 
+def test_from_many_rules_to_few(family):
+    explorer = Explorer(family)
+    explorer.relation.value = "parent"
+    explorer.rule.value = 5
+    count = counting(explorer, "rules", "answers")
+    explorer.relation.value = "brother"
+    assert (explorer.rule.value, explorer.rule.max) == (1, 2)
+    assert tuple(count.values()) == (1, 1)
+
+
 def test_messages(family):
     explorer = Explorer(family)
-    explorer.search.value = "zoe"
-    assert explorer.head.options == ()
+    explorer.entity.value = "zoe"
+    assert explorer.entity.options == ()
     assert "No entity has this text in its name" in Page(explorer.answers.value).text
-    explorer.search.value = "fay"
+    explorer.entity.value = "fay"
     assert "No rule leads from fay by brother" in Page(explorer.answers.value).text
-    explorer.search.value = "dan"
-    assert Page(explorer.answers.value).named("img")
+    explorer.relation.value = "brohter"
+    for view in (explorer.rules, explorer.answers):
+        assert "no relation is named 'brohter': did you mean 'brother'" in Page(view.value).text
+    explorer.relation.value, explorer.entity.value = "brother", "dan"
+    assert Page(explorer.rules.value).named("img") and Page(explorer.answers.value).named("img")
     few = Explorer(ForwardChaining(family.rules[1:2], family.kg, images=False))
     few.relation.value = "uncle"
     assert "No rule predicts uncle" in Page(few.rules.value).text
@@ -117,11 +137,11 @@ def test_messages(family):
 
 def test_an_error_is_a_message(family):
     explorer = Explorer(family)
-    explorer.model = SimpleNamespace(kg=family.kg)
+    explorer.model = SimpleNamespace(kg=family.kg, rules=None, answer=None)
     explorer.relation.value = "uncle"
     for view in (explorer.rules, explorer.answers):
         page = Page(view.value)
-        assert page.text.startswith("This cannot be shown (AttributeError)")
+        assert re.match(r"This cannot be shown \((Attribute|Type)Error\): ", page.text)
         assert page.named("p") == [{"role": "alert"}]
 
 
@@ -153,13 +173,13 @@ def test_forty_thousand_entities():
     ds = planted_graph((1, 2, 3), n_ent=40_000, n_base=3, seed=0)
     rules = RuleSet.of(ds.rules, ds.relations, weight=ds.confidence)
     explorer, seconds = Explorer(ForwardChaining(rules, ds.fit)), []
-    steps = [("relation", "head2"), ("search", "E3999"), ("head", "e39995"), ("search", "zoe")]
+    steps = [("relation", "head2"), ("entity", "E3999"), ("entity", "e39995"), ("entity", "zoe")]
     for name, value in steps:
         start = time.process_time()
         getattr(explorer, name).value = value
         seconds.append(time.process_time() - start)
-        if name == "search" and value == "E3999":
-            assert explorer.head.options == tuple(f"e3999{i}" for i in range(10))
+        if value == "E3999":
+            assert explorer.entity.options == tuple(f"e3999{i}" for i in range(10))
     assert max(seconds) < ENOUGH, seconds
     assert len(find_entities(ds.fit, "head0", "e")) == 20
     assert len(find_entities(ds.fit, "head0", "")) == 20

@@ -147,7 +147,7 @@ class ShiftDial(widgets.VBox):
         self,
         worlds: dict[str, Callable[..., World]] = WORLDS,  # called with dial=
     ):
-        self.world = labelled(widgets.Dropdown, "world", options=list(worlds.items()))
+        self.world = labelled(widgets.ToggleButtons, "world", options=list(worlds.items()))
         self.dial = labelled(widgets.FloatSlider, "dial", max=1.0, step=0.1, readout_format=".1f")
         self.view, self._seen = widgets.HTML(), {}
         super().__init__([self.world, self.dial, self.view])

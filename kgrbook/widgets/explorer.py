@@ -4,10 +4,12 @@
 
 # %% auto #0
 __all__ = ['rule_table', 'draw_rules', 'rule_words', 'why_table', 'draw_why', 'why_words', 'relation_view', 'answer_view',
-           'find_entities', 'relation_options', 'rule_options', 'answer_options', 'Explorer']
+           'find_entities', 'relations_by_rules', 'Explorer']
 
 # %% ../../nbs/widgets/01_explorer.ipynb #3d2eb391
 import heapq
+from collections.abc import Callable
+from html import escape
 
 import ipywidgets as widgets
 import matplotlib.pyplot as plt
@@ -134,16 +136,17 @@ def relation_view(
     table = rule_table(model, relation)
     if not len(table):
         return message_html(f"No rule predicts {relation}: choose another relation.")
-    return table_html(table, chosen) + picture_html(
-        draw_rules(table, chosen), rule_words(table, chosen)
-    )
+    n = int((model.rules.head == model.kg.relation_id(relation)).sum())
+    title = f"<p>Rules for {escape(relation)}: {n:,}, the best {len(table)} of them below.</p>"
+    picture = picture_html(draw_rules(table, chosen), rule_words(table, chosen))
+    return title + table_html(table, chosen) + picture
 
 
 def answer_view(
     model: ForwardChaining,  # rules and the graph they walk on
     head: str | None,  # name of an entity; None: none was found
     relation: str,  # name of a relation, or `name^-1`
-    answer: str | None = None,  # the one to explain; None: the best
+    chosen: int = 0,  # row of the answer that is explained
 ) -> str:
     "The best answers to a question as HTML, one of them explained."
     if head is None:
@@ -151,10 +154,9 @@ def answer_view(
     table = model.answer(head, relation)
     if not len(table):
         return message_html(f"No rule leads from {head} by {relation}: ask about another entity.")
-    answers = table["answer"].tolist()
-    at = answers.index(answer or answers[0])
-    why = why_table(model, head, relation, answers[at])
-    return table_html(table, at) + picture_html(draw_why(why), why_words(why))
+    why = why_table(model, head, relation, table["answer"].iloc[chosen])
+    title = f"<p>The question: {escape(head)}, {escape(relation)}, who or what?</p>"
+    return title + table_html(table, chosen) + picture_html(draw_why(why), why_words(why))
 
 # %% ../../nbs/widgets/01_explorer.ipynb #c00d764f
 def find_entities(
@@ -174,32 +176,13 @@ def find_entities(
     return [name for *_, name in heapq.nsmallest(top, fits)]
 
 # %% ../../nbs/widgets/01_explorer.ipynb #034f37df
-def relation_options(
+def relations_by_rules(
     model: ForwardChaining,  # rules and the graph they walk on
-) -> list[tuple[str, str]]:  # entry and name
-    "Relations by name, those with rules first."
-    count = np.bincount(model.rules.head, minlength=2 * model.kg.n_rel).tolist()
-    names = sorted((n == 0, model.kg.relation_name(r), n) for r, n in enumerate(count))
-    return [(f"{name} ({n:,} rule{'s' * (n != 1)})", name) for _, name, n in names]
-
-
-def rule_options(
-    model: ForwardChaining,  # rules and the graph they walk on
-    relation: str,  # name of a relation, or `name^-1`
-) -> list[tuple[str, int]]:  # entry and row in `rule_table`
-    "Rules of a relation."
-    return [(str(rule), i) for i, rule in enumerate(rule_table(model, relation)["rule"])]
-
-
-def answer_options(
-    model: ForwardChaining,  # rules and the graph they walk on
-    head: str,  # name of an entity
-    relation: str,  # name of a relation, or `name^-1`
-) -> list[tuple[str, str]]:  # entry and name
-    "Answers to a question, known ones marked."
-    table = model.answer(head, relation)
-    known = [" (known)" if known else "" for known in table["known"]]
-    return [(name + mark, name) for name, mark in zip(table["answer"], known, strict=True)]
+) -> list[str]:
+    "Names of all relations and their inverses, those with rules first."
+    count = np.bincount(model.rules.head, minlength=2 * model.kg.n_rel)
+    names = sorted((n == 0, model.kg.relation_name(r)) for r, n in enumerate(count))
+    return [name for _, name in names]
 
 # %% ../../nbs/widgets/01_explorer.ipynb #8bb84b43
 class Explorer(widgets.VBox):
@@ -215,42 +198,41 @@ class Explorer(widgets.VBox):
                 "give it ForwardChaining(rules, kg)"
             )
         self.model, self.rules, self.answers = model, widgets.HTML(), widgets.HTML()
-        self.relation = labelled(widgets.Dropdown, "relation", options=relation_options(model))
-        self.rule = labelled(widgets.Select, "rule", rows=5)
-        self.search = labelled(widgets.Text, "part of a name")
-        self.head = labelled(widgets.Select, "entity", rows=5)
-        self.answer = labelled(widgets.Select, "answer", rows=5)
-        controls = [self.relation, self.rule, self.search, self.head, self.answer]
+        names = relations_by_rules(model)
+        self.relation = labelled(widgets.Combobox, "relation", options=names, value=names[0])
+        self.rule = labelled(widgets.BoundedIntText, "rule", min=1)
+        self.entity = labelled(widgets.Combobox, "entity", placeholder="part of a name")
+        self.answer = labelled(widgets.BoundedIntText, "answer", min=1)
+        controls = [self.relation, self.rule, self.entity, self.answer]
         super().__init__([*controls[:2], self.rules, *controls[2:], self.answers])
-        steps = [self._relation, self._rule, self._search, self._head, self._answer]
+        steps = [self._relation, self._rule, self._entity, self._answer]
         for control, step in zip(controls, steps, strict=True):
             control.observe(step, "value")
         self._relation()
 
-    def _fill(self, control, options: list, step) -> None:
-        "Put new entries into a list, of which the first is chosen, and take the next step once."
+    def _count(self, control: widgets.BoundedIntText, rows: int, step: Callable) -> None:
+        "Let a number run from 1 to `rows`, begin at 1, and take the next step once."
         control.unobserve(step, "value")
-        control.options, control.index = options, 0 if options else None
+        control.max, control.value, control.disabled = max(rows, 1), 1, rows < 2
         control.observe(step, "value")
         step()
 
     def _relation(self, _=None) -> None:
-        rules = listed(rule_options, self.model, self.relation.value)
-        self._fill(self.rule, rules, self._rule)
-        self._search()
+        rules = listed(rule_table, self.model, self.relation.value)
+        self._count(self.rule, len(rules), self._rule)
+        self._entity()
 
     def _rule(self, _=None) -> None:
-        chosen = self.rule.value or 0
+        chosen = self.rule.value - 1
         self.rules.value = shown(relation_view, self.model, self.relation.value, chosen)
 
-    def _search(self, _=None) -> None:
-        found = listed(find_entities, self.model.kg, self.relation.value, self.search.value)
-        self._fill(self.head, found, self._head)
-
-    def _head(self, _=None) -> None:
-        found = listed(answer_options, self.model, self.head.value, self.relation.value)
-        self._fill(self.answer, found, self._answer)
+    def _entity(self, _=None) -> None:
+        relation = self.relation.value
+        found = listed(find_entities, self.model.kg, relation, self.entity.value)
+        self.entity.options, self.head = found, found[0] if found else None
+        answers = listed(self.model.answer, self.head, relation)
+        self._count(self.answer, len(answers), self._answer)
 
     def _answer(self, _=None) -> None:
-        question = self.head.value, self.relation.value, self.answer.value
+        question = self.head, self.relation.value, self.answer.value - 1
         self.answers.value = shown(answer_view, self.model, *question)
