@@ -28,7 +28,8 @@ def table_html(
     "A table as HTML, numbers with two digits; the chosen row has an arrow."
     rows = table.copy()
     rows.insert(0, "", ["▶" if i == chosen else "" for i in range(len(rows))])
-    html = rows.to_html(index=False, border=0, float_format="{:.2f}".format)
+    html = rows.to_html(index=False, border=0, justify="left", float_format="{:.2f}".format)
+    html = html.replace("<table", '<table style="border-spacing:1em 0; white-space:nowrap"', 1)
     return f'<div style="overflow-x:auto">{html}</div>'
 
 
