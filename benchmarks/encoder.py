@@ -30,8 +30,8 @@ def per_sample(model, bodies):
         return (model.key(keys) @ model.query(z)[:, :, None])[..., 0] / z.shape[1] ** 0.5
 
     while x.shape[1] > 2:
-        windows = [model.lstm(x[:, i : i + 2].transpose(0, 1))[1][0][0] for i in range(x.shape[1] - 1)]
-        windows = torch.stack(windows, 1)
+        pairs = [x[:, i : i + 2].transpose(0, 1) for i in range(x.shape[1] - 1)]
+        windows = torch.stack([model.lstm(pair)[1][0][0] for pair in pairs], 1)
         chosen = (windows @ model.chooser).argmax(1)
         h = windows[rows, chosen]
         weight = fits(h).softmax(1)

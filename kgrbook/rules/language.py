@@ -243,13 +243,13 @@ class RuleSet:
 
     @classmethod
     def read(cls, path, fmt: str, kg=None) -> "RuleSet":
-        "Rules from a text file in the form rnnlogic, anyburl, expressgnn or ncrl; see rules.formats."
+        "Rules from a text file: rnnlogic, anyburl, expressgnn or ncrl; see rules.formats."
         from kgrbook.rules.formats import read_rules
 
         return read_rules(path, fmt, kg)
 
     def write(self, path, fmt: str) -> int:
-        "Write the rules in the form rnnlogic, anyburl or ncrl and return how many; see rules.formats."
+        "Write the rules as rnnlogic, anyburl or ncrl and return how many; see rules.formats."
         from kgrbook.rules.formats import write_rules
 
         return write_rules(self, path, fmt)

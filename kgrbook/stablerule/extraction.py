@@ -127,7 +127,8 @@ def extract_rules(
     blocks = (block for part in parts for block in _score(encoder, part, n, batch))
     head, row, score = best_of_each_head(blocks, top)
     widths = [(0, lengths[-1] - k) for k in lengths]
-    padded = [np.pad(p, ((0, 0), w), constant_values=-1) for p, w in zip(parts, widths)]
+    both = zip(parts, widths, strict=True)
+    padded = [np.pad(p, ((0, 0), w), constant_values=-1) for p, w in both]
     bodies = "bodies that occur" if occurring else "bodies"
     told = f"encoder: top {top} of {sum(map(len, parts))} {bodies}, lengths {lengths}"
     columns = dict(head=head, body=np.concatenate(padded)[row], weight=score, source=told)
