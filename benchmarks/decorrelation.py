@@ -1,6 +1,6 @@
 """Inner steps of learning decorrelation weights: python benchmarks/decorrelation.py [--write]
 
-Order 2, single precision, analytic gradients, one thread; the same steps in Gram and in matrix form.
+Order 2, single precision, analytic gradients, one thread; the same steps in both forms.
 The set-up of the Gram form is timed apart. The loss after the steps shows that both did the same.
 """
 

@@ -181,7 +181,7 @@ def effective_sample_size(
     w: torch.Tensor,  # weights; (n,)
     counts: torch.Tensor | None = None,  # how often each row occurs; (n,), None: once
 ) -> float:  # share of n: 1 for equal weights, 1/n for a single sample
-    "Number of equally weighted samples that are worth as much, by the number of samples [kish1965]."
+    "How many equally weighted samples are worth as much, as a share of n [kish1965]."
     c = torch.ones_like(w) if counts is None else counts.to(w)
     return float((c @ w).square() / (c.sum() * (c @ w.square())))
 
