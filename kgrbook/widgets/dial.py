@@ -62,13 +62,13 @@ class Position:
     "What is seen at one position of the dial."
 
     world: World
-    shares: pd.DataFrame  # from `explained_shares`
+    shares: pd.DataFrame  # from explained_shares
     scores: pd.DataFrame  # MRR; one row a group, worst, mean; one column a model
     best: dict[str, str]  # body with the greatest weight of each model
 
 
 def turn(
-    make: Callable[..., World],  # such as `pathway_world`
+    make: Callable[..., World],  # such as pathway_world
     dial: float,  # in [0, 1]
 ) -> Position:
     "Make the world at a position of the dial, learn from it, and ask."
@@ -92,7 +92,7 @@ LOOKS = {
 
 
 def draw_position(
-    position: Position,  # from `turn`
+    position: Position,  # from turn
 ) -> Figure:
     "Left: share of facts that each body explains. Right: MRR by group, worst and mean."
     figure, (left, right) = plt.subplots(1, 2, figsize=(7.4, 2.6), width_ratios=(1, 1.6))
@@ -116,7 +116,7 @@ def draw_position(
 
 
 def position_words(
-    position: Position,  # from `turn`
+    position: Position,  # from turn
     dial: float,  # where it stands
 ) -> str:
     "What the picture says, in words."
@@ -132,7 +132,7 @@ WORLDS = {"pathway shift": pathway_world, "density shift": density_world}
 
 
 def position_view(
-    make: Callable[..., World],  # such as `pathway_world`
+    make: Callable[..., World],  # such as pathway_world
     dial: float,  # in [0, 1]
 ) -> str:
     "A position of the dial as HTML."

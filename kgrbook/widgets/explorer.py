@@ -27,7 +27,7 @@ def rule_table(
     model: ForwardChaining,  # rules and the graph they walk on
     relation: str,  # name of a relation, or `name^-1`
     top: int = 12,  # at most so many rules
-) -> pd.DataFrame:  # one row a rule, greatest weight first; `rule` holds a Rule
+) -> pd.DataFrame:  # one row a rule, greatest weight first; rule holds a Rule
     "The rules that predict a relation, with what is known about each."
     rules = model.rules[model.rules.head == model.kg.relation_id(relation)].top(top)
     table = rule_quality(rules, model.kg, model.identity)
@@ -36,7 +36,7 @@ def rule_table(
 
 # %% ../../nbs/widgets/01_explorer.ipynb #09c08550
 def draw_rules(
-    table: pd.DataFrame,  # from `rule_table`; not empty
+    table: pd.DataFrame,  # from rule_table; not empty
     chosen: int = 0,  # row of the rule that is drawn
 ) -> Figure:
     "Confidence and PCA confidence of every rule, and one rule as a chain."
@@ -44,7 +44,7 @@ def draw_rules(
     small = draw_rule(rule.body, rule.head).figure
     plt.close(small)
     (width, low), high = small.get_size_inches(), 0.24 * len(table)
-    left = max(box_size(body)[0] for body in bodies) / 72 + 0.15
+    left = 1.2 * max(box_size(body)[0] for body in bodies) / 72 + 0.1  # one is bold
     size = np.array([max(left + 3.6, width), high + low + 1.0])
     figure = plt.figure(figsize=size)
     figure.set_layout_engine("none")
@@ -66,7 +66,7 @@ def draw_rules(
 
 
 def rule_words(
-    table: pd.DataFrame,  # from `rule_table`; not empty
+    table: pd.DataFrame,  # from rule_table; not empty
     chosen: int = 0,  # row of the rule
 ) -> str:
     "What the picture says about the chosen rule, in words."
@@ -84,7 +84,7 @@ def why_table(
     relation: str,  # name of a relation, or `name^-1`
     answer: str,  # name of the entity to be explained
     top: int = 4,  # at most so many rules
-) -> pd.DataFrame:  # one row a rule, greatest weight first; `rule` holds a Rule, `path` one walk
+) -> pd.DataFrame:  # one row a rule, greatest weight first; rule holds a Rule, path one walk
     "The rules that lead to an answer, with the number of their walks and the first of them."
     table = model.explain(head, relation, answer, paths=1).head(top)
     rules = model.rules[model.rules.head == model.kg.relation_id(relation)]
@@ -95,7 +95,7 @@ def why_table(
 
 
 def draw_why(
-    table: pd.DataFrame,  # from `why_table`; not empty
+    table: pd.DataFrame,  # from why_table; not empty
 ) -> Figure:
     "One walk of each rule, one below the other; the answer as a dashed arc over the first."
     nodes, edges = [], []
@@ -116,7 +116,7 @@ def draw_why(
 
 
 def why_words(
-    table: pd.DataFrame,  # from `why_table`; not empty
+    table: pd.DataFrame,  # from why_table; not empty
 ) -> str:
     "What the picture says, in words."
     path = table["path"].iloc[0]
