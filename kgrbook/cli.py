@@ -21,10 +21,8 @@ from . import __version__
 from .commands.demo import run_demo
 from .commands.learned import Learned, Settings, keep, learn, recall
 from kgrbook.commands.report import (
-    Meter,
     answers_text,
     explain_text,
-    plain,
     rank_record,
     rank_text,
     table_text,
@@ -34,6 +32,7 @@ from .kg.datasets import dataset_info, load_dataset
 from .kg.download import check_dataset, fetch_dataset
 from .kg.store import UnknownNameError
 from .ranking.ranks import rank_queries
+from .reproduce.records import Meter, plain
 from .reproduce.commands import add_reproduce
 from .rules.aggregation import AGGREGATES
 from .rules.chaining import ForwardChaining

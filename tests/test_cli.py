@@ -12,8 +12,8 @@ from types import SimpleNamespace
 import pytest
 
 from kgrbook.cli import main, make_parser
-from kgrbook.commands.report import plain
 from kgrbook.ranking.ranks import Ranks
+from kgrbook.reproduce.records import plain
 from kgrbook.rules.language import RuleSet
 
 COMMAND = [sys.executable, "-c", "import sys; from kgrbook.cli import main; sys.exit(main())"]

@@ -22,9 +22,9 @@ FLOORS = {
     "expressgnn": 5,
     "ruleguider": 5,
     "reproduce": 6,
-    "commands": 6,
+    "commands": 7,
     "widgets": 7,
-    "cli": 7,
+    "cli": 8,
 }
 WITHOUT_TORCH = 3  # the highest floor that must import where torch is not installed
 

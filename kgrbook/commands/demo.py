@@ -18,7 +18,6 @@ from matplotlib.figure import Figure
 
 from .learned import Learned, Settings, learn
 from kgrbook.commands.report import (
-    Meter,
     answers_text,
     compare_ties,
     explain_text,
@@ -28,6 +27,7 @@ from kgrbook.commands.report import (
 from ..core.figures import png
 from ..core.paths import atomic_write
 from ..kg.toy import PlantedGraph, planted_graph
+from ..reproduce.records import Meter
 from ..ranking.ranks import Ranks, rank_queries
 from ..rules.chaining import ForwardChaining
 
