@@ -119,7 +119,7 @@ def extract_rules(
     count: bool = True,  # measure support and pairs too
     batch: int = 256,  # bodies at a time
 ) -> RuleSet:  # by head, best first; heads in both directions, weight = probability
-    "The bodies that the encoder finds most probable for each head [cheng2023; liu2025, §4.4]."
+    "The bodies that the encoder finds most probable for each head [cheng2023; liu2025]."
     if top < 1 or not len(lengths):
         raise ValueError(f"top must be positive and lengths not empty, got {top} and {lengths}")
     n, lengths = 2 * kg.n_rel, sorted(set(lengths))
