@@ -115,7 +115,7 @@ def extract_rules(
     kg,  # the training graph, with the relations that the encoder knows
     lengths=(2, 3),  # numbers of letters
     top: int = 200,  # K: rules of each directed head, over all lengths
-    occurring: bool = True,  # only bodies with a grounding; False: all bodies
+    bodies: dict | None = None,  # candidates by length, (m, length); None: all that occur
     count: bool = True,  # measure support and pairs too
     batch: int = 256,  # bodies at a time
 ) -> RuleSet:  # by head, best first; heads in both directions, weight = probability
@@ -123,14 +123,13 @@ def extract_rules(
     if top < 1 or not len(lengths):
         raise ValueError(f"top must be positive and lengths not empty, got {top} and {lengths}")
     n, lengths = 2 * kg.n_rel, sorted(set(lengths))
-    parts = [occurring_bodies(kg, k) if occurring else all_bodies(n, k) for k in lengths]
+    parts = [occurring_bodies(kg, k) if bodies is None else bodies[k] for k in lengths]
     blocks = (block for part in parts for block in _score(encoder, part, n, batch))
     head, row, score = best_of_each_head(blocks, top)
     widths = [(0, lengths[-1] - k) for k in lengths]
     both = zip(parts, widths, strict=True)
     padded = [np.pad(p, ((0, 0), w), constant_values=-1) for p, w in both]
-    bodies = "bodies that occur" if occurring else "bodies"
-    told = f"encoder: top {top} of {sum(map(len, parts))} {bodies}, lengths {lengths}"
+    told = f"encoder: top {top} of {sum(map(len, parts))} bodies, lengths {lengths}"
     columns = dict(head=head, body=np.concatenate(padded)[row], weight=score, source=told)
     rules = RuleSet(relations=kg.relations, **columns)
     if not count:
