@@ -23,7 +23,7 @@ from ..core.paths import sha256
 # %% ../../nbs/reproduce/07_methods.ipynb #a7fe2fb1
 CONFIGS = Path(str(files("kgrbook"))) / "reproduce" / "configs"
 PROFILES = ("smoke", "cpu", "gpu")
-_PARTS = ("about", "learner", "settings", "variants", "datasets", "profiles")
+_PARTS = ("about", "learner", "base", "settings", "variants", "datasets", "profiles")
 _SOURCE = re.compile(r"(paper|code|book) \S.*|guess")
 _GIVEN = ("seed", "device")  # by the run
 
@@ -76,9 +76,25 @@ def _read(path: Path) -> dict:
         raise ValueError(f"{path}: {err}") from err
     if other := [name for name in parts if name not in _PARTS]:
         raise ValueError(f"{path}: unknown part {other[0]!r}; known are {', '.join(_PARTS)}")
+    if base := parts.pop("base", ""):
+        if not path.with_name(f"{base}.toml").exists():
+            raise ValueError(f"{path}: its base {base}.toml does not exist")
+        parts = _join(_read(path.with_name(f"{base}.toml")), parts)
     if missing := [name for name in _PARTS[:2] if not isinstance(parts.get(name), str)]:
         raise ValueError(f"{path}: {missing[0]} is missing")
     return parts
+
+
+def _join(base: dict, own: dict) -> dict:
+    "Both together, level by level; what a method says itself goes before what its base says."
+    deep = {name: _join(base[name], own[name]) for name in base if _is_part(base, own, name)}
+    return base | own | deep
+
+
+def _is_part(base: dict, own: dict, name: str) -> bool:
+    "Do both say something of a part, which is no single setting?"
+    parts = isinstance(base[name], dict) and isinstance(own.get(name), dict)
+    return parts and "value" not in base[name]
 
 
 def _find(paper: str, dataset: str, method: str, folder: Path) -> tuple[Path, dict, str]:
