@@ -36,7 +36,8 @@ def learner_class(
     try:
         return getattr(import_module(module), cls)
     except (ImportError, AttributeError, ValueError) as err:
-        raise ValueError(f"learner {name!r} cannot be imported ({err})") from err
+        tip = ": pip install 'kgrbook[learn]'" if getattr(err, "name", "") == "torch" else ""
+        raise ValueError(f"learner {name!r} cannot be imported ({err}){tip}") from err
 
 
 def config_class(
