@@ -7,8 +7,10 @@ __all__ = ['ATTRIBUTES', 'WORLDS', 'Task', 'thin_groups', 'open_task']
 
 # %% ../../nbs/reproduce/09_tasks.ipynb #827e5c74
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import lru_cache
+
+import numpy as np
 
 from ..core.paths import sha256
 from ..kg.datasets import dataset_names, load_dataset
@@ -52,8 +54,14 @@ def _of_other_test(name: str, test: str) -> Task:
     try:
         return _of_one_graph(load_dataset(name, test))
     except (LookupError, FileNotFoundError) as err:
-        known = "inductive, nationality-0.5, profession-0.5, or the name of a test file"
+        known = "inductive, with-valid, nationality-0.5, profession-0.5, or the name of a test file"
         raise ValueError(f"no task {name}/{test}: after the slash stands {known}") from err
+
+
+def _with_valid(ds: Dataset) -> Task:
+    both, none = np.concatenate([ds.train, ds.valid]), ds.valid[:0]
+    more = replace(ds, train=both, valid=none)
+    return Task(f"{ds.name}/with-valid", more, more)
 
 
 def _of_two_graphs(name: str) -> Task:
@@ -90,6 +98,8 @@ def _maker(name: str, change: str) -> Callable[[], Task]:
         return lambda: _of_world(name, change)
     if change == "ind" and f"{name}_ind" in dataset_names():
         return lambda: _of_two_graphs(name)
+    if change == "with-valid":
+        return lambda: _with_valid(load_dataset(name))
     if change == "inductive":
         return lambda: _of_two_parts(name)
     attribute, _, rho = change.partition("-")
