@@ -50,6 +50,7 @@ class StableRuleConfig:
     expand: str = "walk"  # walk or dfs, see SamplerConfig
     label: str = "all"  # all, one or first, see SamplerConfig
     first_hop_is_fact: bool = False  # see SamplerConfig
+    revisit: bool = False  # may a sampled walk visit an entity twice, as those of rules may?
     dim: int = 512  # d: width of all vectors
     chooser: str = "hard"  # window to merge: hard, soft or left
     detach: bool = False  # no gradient into letters that were not merged
@@ -87,7 +88,7 @@ def make_pools(
     config: StableRuleConfig,  # how to sample
 ) -> dict[int, Pool]:  # by length
     "Pools of samples for every length."
-    names = ("neg", "expand", "label", "first_hop_is_fact", "seed")
+    names = ("neg", "expand", "label", "first_hop_is_fact", "revisit", "seed")
     given = {name: getattr(config, name) for name in names} | {"size": config.pool}
     lengths = range(config.min_len, config.max_len + 1)
     if config.look_back:
@@ -256,7 +257,8 @@ class StableRule:
         "What stands in the record."
         ess, ran = self.log[:, LOGGED.index("ess")], ~np.isnan(self.log[:, 0])
         known = {"rules used": len(self.rules()), "top": self.top, "valid mrr": round(self.best_mrr, 4)}
-        return known | {"steps taken": int(ran.sum()), "mean ess": round(float(ess[ran].mean()), 4)}
+        known["mean ess"] = round(float(ess[ran].mean()), 4)
+        return known | {"steps taken": int(ran.sum())}
 
     def save(self, file: BinaryIO) -> None:
         "Write the state of the training."
