@@ -256,7 +256,8 @@ class StableRule:
     def notes(self) -> dict:
         "What stands in the record."
         ess, ran = self.log[:, LOGGED.index("ess")], ~np.isnan(self.log[:, 0])
-        known = {"rules used": len(self.rules()), "top": self.top, "valid mrr": round(self.best_mrr, 4)}
+        known = {"rules used": len(self.rules()), "top": self.top}
+        known["valid mrr"] = round(self.best_mrr, 4)
         known["mean ess"] = round(float(ess[ran].mean()), 4)
         return known | {"steps taken": int(ran.sum())}
 
