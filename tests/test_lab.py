@@ -2,7 +2,6 @@
 import importlib.util
 import json
 import os
-import shutil
 import socket
 import subprocess
 import sys
@@ -15,8 +14,6 @@ import pytest
 
 pytestmark = pytest.mark.site
 ROOT = Path(__file__).resolve().parents[1]
-BROWSERS = ["chromium", "chromium-browser", "google-chrome", "chrome"]
-FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-background-networking", "--disable-sync"]
 LOAD = 60_000  # milliseconds; a loaded machine is slow, not wrong
 
 CELLS = [
@@ -86,20 +83,6 @@ def wait_for(address: str, server: subprocess.Popen, log: Path) -> None:
                 break
             time.sleep(0.2)
     pytest.fail(f"JupyterLab does not answer:\n{log.read_text()[-3000:]}")
-
-
-@pytest.fixture(scope="module")
-def browser():
-    "The system's Chromium."
-    found = next(filter(None, map(shutil.which, BROWSERS)), None)
-    if found is None:
-        pytest.skip("no Chromium on this machine (looked for: " + ", ".join(BROWSERS) + ")")
-    from playwright.sync_api import sync_playwright
-
-    with sync_playwright() as playwright:
-        running = playwright.chromium.launch(executable_path=found, args=FLAGS)
-        yield running
-        running.close()
 
 
 @pytest.fixture

@@ -4,7 +4,6 @@ import http.server
 import json
 import os
 import re
-import shutil
 import threading
 from collections import Counter
 from pathlib import Path
@@ -18,8 +17,6 @@ from preview_site import read_sidebar
 pytestmark = pytest.mark.site
 ROOT = Path(__file__).resolve().parents[1]
 DOCS = ROOT / "_docs"
-BROWSERS = ["chromium", "chromium-browser", "google-chrome", "chrome"]
-FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-background-networking", "--disable-sync"]
 CONFIG = yaml.safe_load((ROOT / "_quarto.yml").read_text("utf-8"))["website"]
 
 
@@ -57,20 +54,6 @@ def base():
         threading.Thread(target=server.serve_forever, daemon=True).start()
         yield f"http://127.0.0.1:{server.server_port}/"
         server.shutdown()
-
-
-@pytest.fixture(scope="session")
-def browser():
-    "The system's Chromium."
-    found = next(filter(None, map(shutil.which, BROWSERS)), None)
-    if found is None:
-        pytest.skip("no Chromium on this machine (looked for: " + ", ".join(BROWSERS) + ")")
-    from playwright.sync_api import sync_playwright
-
-    with sync_playwright() as playwright:
-        running = playwright.chromium.launch(executable_path=found, args=FLAGS)
-        yield running
-        running.close()
 
 
 @pytest.fixture
