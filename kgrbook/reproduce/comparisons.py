@@ -138,9 +138,7 @@ def load_runs(
 ) -> Runs:  # what was not run is absent; raises ValueError for stale records
     "The ranks of all runs, by seed."
     checksum, runs = cache(data_checksum), {}
-    for record in load_records(Path(results) / paper):
-        if record.dataset not in datasets or record.method not in methods:
-            continue
+    for record in load_records(Path(results) / paper, datasets, methods):
         state = record_state(record, checksum)
         if state.startswith("stale"):
             raise ValueError(f"{record_name(record.key)}.json is {state}: run it again")

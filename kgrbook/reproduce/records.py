@@ -15,6 +15,7 @@ import re
 import subprocess
 import sys
 import time
+from collections.abc import Collection
 from dataclasses import dataclass, fields
 from functools import cache
 from importlib.metadata import PackageNotFoundError, version
@@ -242,9 +243,22 @@ def _check(record: Record, metrics: dict, stem: str) -> None:
 
 def load_records(
     folder: str | Path,  # results/<paper>; a folder that does not exist holds no record
-) -> list[Record]:  # sorted by name
-    "All records of a folder."
-    return [load_record(path) for path in sorted(Path(folder).glob("[!.]*.json"))]
+    datasets: Collection[str] | None = None,  # names; None: all
+    methods: Collection[str] | None = None,  # names; None: all
+) -> list[Record]:  # sorted by name; a file that cannot be read is an error
+    "The records of a folder; only those that are wanted are checked against their ranks."
+    paths = sorted(Path(folder).glob("[!.]*.json"))
+    return [load_record(path) for path in paths if _is_wanted(path, datasets, methods)]
+
+
+def _is_wanted(path: Path, datasets: Collection | None, methods: Collection | None) -> bool:
+    "Is the record of one of these data sets and methods, or damaged?"
+    try:
+        words = json.loads(path.read_text(encoding="utf-8"))
+        dataset, method = words["dataset"], words["method"]
+    except (ValueError, TypeError, KeyError):
+        return True
+    return (datasets is None or dataset in datasets) and (methods is None or method in methods)
 
 
 def records_frame(

@@ -144,7 +144,9 @@ def paper_table(
     if cells.empty:
         there = ", ".join(dict.fromkeys(paper.cells["table"]))
         raise ValueError(f"{key} has no table {table!r}; it has {there}")
-    records = load_records(Path(results) / key)
+    datasets = {our_dataset(key, name, configs) for name in cells["dataset"]}
+    methods = {row_name(name) for name in cells["method"]}
+    records = load_records(Path(results) / key, datasets, methods)
     states = {record: record_state(record, checksum, configs) for record in records}
     return compare_cells(cells, records, states, ties, configs)
 
@@ -165,7 +167,7 @@ def policy_table(
     configs: str | Path = CONFIGS,  # where the settings are
 ) -> pd.DataFrame:  # index: dataset, method; MRR by ties, hits, reached, runs, seconds
     "Results under every rule for ties, in both directions."
-    rows, records = {}, load_records(Path(results) / paper)
+    rows, records = {}, load_records(Path(results) / paper, datasets, methods)
     for place in ((dataset, method) for dataset in datasets for method in methods):
         mine = [record for record in records if (record.dataset, record.method) == place]
         states = [record_state(record, checksum, configs) for record in mine]
