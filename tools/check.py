@@ -44,6 +44,7 @@ def run_notebooks() -> tuple[int, int]:
 
 def run_tests(*options: str) -> tuple[int, int]:
     "Run pytest; (passed, failed). A skip for missing data fails when the data was declared."
+    options = ["-n", str(os.cpu_count()), "--dist=loadfile", "--durations=10", *options]
     with tempfile.TemporaryDirectory() as folder:
         report = Path(folder) / "report.xml"
         command = [sys.executable, "-m", "pytest", "-q", "-rs", f"--junitxml={report}", *options]

@@ -6,10 +6,12 @@ Markdown, and lets pandoc make the page. It stops at the first fault: a page of 
 that is missing, a pandoc warning, a dead link, a missing image, an error in a stored output.
 """
 import argparse
+import functools
 import html
 import json
 import os
 import shutil
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from string import Template
 
@@ -157,8 +159,11 @@ def build(out: Path, allow_missing: bool = False) -> list:
     os.chdir(ROOT)
     proc_nbs(force=True)
     pages = [read_page(ROOT / "_proc" / n, n, s) for s, n in entries if n not in planned]
-    for page in pages:
-        page.body = pandoc(page, page_markdown(page), ROOT / "nbs" / "references.bib")
+    render = functools.partial(pandoc, bibliography=ROOT / "nbs" / "references.bib")
+    with ThreadPoolExecutor(os.cpu_count()) as pool:  # pandoc is a process of its own
+        bodies = list(pool.map(render, pages, map(page_markdown, pages)))
+    for page, body in zip(pages, bodies, strict=True):
+        page.body = body
         dress(page)
     for page in pages:
         resolve(page, {p.source: p for p in pages}, site, planned)
