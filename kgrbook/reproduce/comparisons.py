@@ -20,7 +20,7 @@ from ..ranking.ranks import Ranks, _spread
 from ..ranking.resampling import paired_test
 from .methods import find_method
 from .records import Record, load_records, record_name
-from .tables import data_checksum, record_state
+from .tables import data_checksum, has_settings, record_state
 
 # %% ../../nbs/reproduce/11_comparisons.ipynb #4166cd76
 Runs = dict[tuple[str, str], dict[int | None, Ranks]]
@@ -142,7 +142,7 @@ def load_runs(
         state = record_state(record, checksum)
         if state.startswith("stale"):
             raise ValueError(f"{record_name(record.key)}.json is {state}: run it again")
-        if profile != record.profile and (profile or state == "smoke run"):
+        if not has_settings(record, profile) if profile else state == "smoke run":
             continue
         seeds = runs.setdefault((record.dataset, record.method), {})
         seed = _seed(record)
