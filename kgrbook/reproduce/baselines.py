@@ -13,7 +13,7 @@ from functools import lru_cache
 import numpy as np
 import scipy.sparse as sp
 
-from ..rules.chaining import ForwardChaining
+from ..rules.chaining import ForwardChaining, RuleLearner
 from ..rules.language import RuleSet
 from ..rules.mining import mine_rules
 
@@ -83,10 +83,9 @@ def _mine(dataset, *settings) -> tuple[RuleSet, dict]:  # rules; what they cost
     return rules, cost
 
 
-class Mined:
+class Mined(RuleLearner):
     "Mined rules, used by forward chaining."
 
-    unreached = ForwardChaining.unreached
     borrowed = None  # cost of rules that were mined earlier in this process
 
     def __init__(self, config: MinedConfig = MinedConfig()):
@@ -108,23 +107,6 @@ class Mined:
         rules = rules.top(c.top, per_head=True)
         self.model = ForwardChaining(rules, dataset.fit, c.aggregate, identity=c.identity)
         return self
-
-    def move(
-        self,
-        dataset,  # a graph with the same relations, perhaps with other entities
-    ) -> "Mined":
-        "Use the same rules on another graph."
-        ways = {"aggregate": self.config.aggregate, "identity": self.config.identity}
-        self.model = ForwardChaining(self.model.rules, dataset.fit, images=False, **ways)
-        return self
-
-    def rules(self) -> RuleSet:
-        "The rules that are used, heads of both directions."
-        return self.model.rules
-
-    def score(self, heads, relations) -> np.ndarray:  # (B, n_ent) float64; 0 where no rule leads
-        "Scores of all entities for each query."
-        return self.model.score(heads, relations)
 
     def notes(self) -> dict:
         "What stands in the record."

@@ -8,9 +8,7 @@ __all__ = ['CountingConfig', 'Counting', 'count_rules']
 # %% ../../nbs/rules/05_counting.ipynb #c28e949f
 from dataclasses import dataclass
 
-import numpy as np
-
-from .chaining import ForwardChaining
+from .chaining import ForwardChaining, RuleLearner
 from .language import RuleSet
 from .mining import mine_rules
 
@@ -26,10 +24,8 @@ class CountingConfig:
     aggregate: str = "sum"  # how rules join into one score, see ForwardChaining
 
 # %% ../../nbs/rules/05_counting.ipynb #72d56ff9
-class Counting:
+class Counting(RuleLearner):
     "Rules scored by counting, answers by summing score times walks [liu2025, Eq. 8]."
-
-    unreached = ForwardChaining.unreached
 
     def __init__(self, config: CountingConfig = CountingConfig()):
         if not 1 <= config.min_len <= config.max_len:
@@ -47,23 +43,6 @@ class Counting:
             count_rules(dataset.fit, self.config), dataset.fit, self.config.aggregate
         )
         return self
-
-    def move(
-        self,
-        dataset,  # a graph with the same relations, perhaps with other entities
-    ) -> "Counting":
-        "Use the same rules on another graph."
-        rules, aggregate = self.model.rules, self.config.aggregate
-        self.model = ForwardChaining(rules, dataset.fit, aggregate, images=False)
-        return self
-
-    def rules(self) -> RuleSet:
-        "The rules with their scores, heads of both directions."
-        return self.model.rules
-
-    def score(self, heads, relations) -> np.ndarray:  # (B, n_ent) float64; 0 where no rule leads
-        "Scores of all entities for each query."
-        return self.model.score(heads, relations)
 
 # %% ../../nbs/rules/05_counting.ipynb #9be45c16
 def count_rules(

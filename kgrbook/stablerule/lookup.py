@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from ..rules.chaining import ForwardChaining
+from ..rules.chaining import ForwardChaining, RuleLearner
 from ..rules.choosing import choose_top
 from ..rules.language import RuleSet
 from .sampling import Samples, SamplerConfig, sample_rules
@@ -53,10 +53,8 @@ class LookupConfig:
             raise ValueError(f"top must be 0 or more, got {self.top}")
 
 
-class Lookup:
+class Lookup(RuleLearner):
     "StableRule without an encoder: what it learns if it can fit every body."
-
-    unreached = ForwardChaining.unreached
 
     def __init__(self, config: LookupConfig = LookupConfig()):
         self.config = config
@@ -72,19 +70,6 @@ class Lookup:
         self.top = self.top or 200
         self.model = ForwardChaining(rules.top(self.top, per_head=True), kg, "sum", images=False)
         return self
-
-    def move(self, dataset) -> "Lookup":
-        "Use the same rules on another graph."
-        self.model = ForwardChaining(self.rules(), dataset.fit, "sum", images=False)
-        return self
-
-    def rules(self) -> RuleSet:
-        "The rules of heads in both directions, weight = share of the head."
-        return self.model.rules
-
-    def score(self, heads, relations) -> np.ndarray:  # (B, n_ent) float64; 0 where no rule leads
-        "Scores of all entities for each query."
-        return self.model.score(heads, relations)
 
     def notes(self) -> dict:
         "What stands in the record."
