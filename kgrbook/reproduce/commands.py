@@ -70,7 +70,7 @@ def table(args: Namespace) -> tuple[dict, str]:  # for programs, for people
     else:
         frame = paper_table(args.paper, args.table, ties=args.ties, **where)
         names = dict.fromkeys(frame["dataset"][frame["metric"].isin(RANKED)])
-        datasets = [our_dataset(args.paper, name, args.configs) for name in names]
+        datasets = [our_dataset(args.paper, name, args.configs, args.table) for name in names]
         found["cells"], stale = plain(frame.to_dict("records")), is_stale(frame)
         parts = [_text(frame[SHOWN], index=False), "", f"Ours: {args.ties} ties, ± over seeds."]
         methods = [row_name(name) for name in dict.fromkeys(frame["method"])]

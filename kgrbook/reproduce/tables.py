@@ -85,11 +85,13 @@ def our_dataset(
     paper: str,  # key
     dataset: str,  # as its file calls it
     configs: str | Path = CONFIGS,  # where datasets.toml is
+    table: str = "",  # whose test is meant, where a table has one of its own: T6
 ) -> str:
-    "The book's data set that stands for a paper's."
+    "The book's data set, or task, that stands for a paper's."
     path = Path(configs) / "datasets.toml"
     names = tomllib.loads(path.read_text(encoding="utf-8")) if path.exists() else {}
-    return names.get(paper, {}).get(dataset, dataset)
+    names = names.get(paper, {})
+    return names.get(table, names).get(dataset, dataset)
 
 
 def _ours(cell, records: list[Record], ties: str) -> list[float]:
@@ -117,7 +119,8 @@ def compare_cells(
         row = {name: getattr(cell, name) for name in ("dataset", "method", "metric", "side")}
         row |= {"paper": cell.printed, "ours": "not run", "verdict": "not run", "n": 0}
         row |= {"value": cell.value, "mean": np.nan, "sd": np.nan, "difference": np.nan}
-        wanted = our_dataset(cell.paper, cell.dataset, configs), row_name(cell.method)
+        dataset = our_dataset(cell.paper, cell.dataset, configs, cell.table)
+        wanted = dataset, row_name(cell.method)
         mine = [r for r in records if (r.dataset, r.method) == wanted and cell.part == "test"]
         good = [r for r in mine if states[r] in ("current", "unchecked")]
         stale = {states[r] for r in mine if states[r].startswith("stale")}
@@ -158,7 +161,7 @@ def paper_table(
     if cells.empty:
         there = ", ".join(dict.fromkeys(paper.cells["table"]))
         raise ValueError(f"{key} has no table {table!r}; it has {there}")
-    datasets = {our_dataset(key, name, configs) for name in cells["dataset"]}
+    datasets = {our_dataset(key, name, configs, table) for name in cells["dataset"]}
     methods = {row_name(name) for name in cells["method"]}
     records = load_records(Path(results) / key, datasets, methods)
     states = {record: record_state(record, checksum, configs) for record in records}
