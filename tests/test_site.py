@@ -167,6 +167,10 @@ def test_alternative_texts():
     assert not [alt for alt, count in twice.items() if count > 1]
 
 
+def test_pages_do_not_say_where_they_were_made():
+    assert not [url for url in PAGES if str(ROOT) in (DOCS / url).read_text("utf-8")]
+
+
 def test_pages_say_that_they_are_the_preview():
     for url in PAGES:
         assert "preview" in soup(url).find("footer").get_text()

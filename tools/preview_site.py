@@ -160,8 +160,9 @@ def build(out: Path, allow_missing: bool = False) -> list:
     proc_nbs(force=True)
     pages = [read_page(ROOT / "_proc" / n, n, s) for s, n in entries if n not in planned]
     render = functools.partial(pandoc, bibliography=ROOT / "nbs" / "references.bib")
+    texts = [page_markdown(page).replace(f"{ROOT}/", "") for page in pages]  # in default values
     with ThreadPoolExecutor(os.cpu_count()) as pool:  # pandoc is a process of its own
-        bodies = list(pool.map(render, pages, map(page_markdown, pages)))
+        bodies = list(pool.map(render, pages, texts))
     for page, body in zip(pages, bodies, strict=True):
         page.body = body
         dress(page)
