@@ -86,10 +86,12 @@ class StableRuleConfig:
 def make_pools(
     kg,  # the training graph
     config: StableRuleConfig,  # how to sample
+    first_is_tail: bool = False,  # how searches read a fact
 ) -> dict[int, Pool]:  # by length
     "Pools of samples for every length."
     names = ("neg", "expand", "label", "first_hop_is_fact", "revisit", "seed")
     given = {name: getattr(config, name) for name in names} | {"size": config.pool}
+    given["first_is_tail"] = first_is_tail and config.first_hop_is_fact
     lengths = range(config.min_len, config.max_len + 1)
     if config.look_back:
         samples = sample_rules(kg, SamplerConfig(max_len=config.max_len, **given), lengths)
@@ -138,6 +140,7 @@ class StableRule:
     "Rules from an encoder of bodies, trained on decorrelated batches [liu2025]."
 
     unreached = ForwardChaining.unreached
+    first_is_tail = False  # how searches read a fact, see SamplerConfig
 
     def __init__(self, config: StableRuleConfig = StableRuleConfig()):
         self.config = config
@@ -146,7 +149,7 @@ class StableRule:
         "Sample the graph of facts and train; make the encoder."
         c = self.config
         self.kg, self.dataset = dataset.fit, _sample_valid(dataset, 500, c.seed)
-        self.pools = make_pools(self.kg, c)
+        self.pools = make_pools(self.kg, c, self.first_is_tail)
         shape = EncoderConfig(c.dim, c.chooser, c.detach, c.init)
         self.encoder = RuleEncoder(2 * self.kg.n_rel, shape, c.seed, c.device)
         self.optimiser = torch.optim.Adam(self.encoder.parameters(), c.lr, fused=True)
@@ -286,7 +289,9 @@ def _sample_valid(dataset, n: int, seed: int):
 
 # %% ../../nbs/stablerule/05_training.ipynb #7e0ea2bf
 class ListsByLength(StableRule):
-    "StableRule with a list of rules for each length, as NCRL's code has it [cheng2023]."
+    "StableRule with lists of rules by length and files read as NCRL's code does [cheng2023]."
+
+    first_is_tail = True
 
     def _extract(self, top: int) -> RuleSet:
         "As many rules of each length."
