@@ -229,7 +229,8 @@ def test_interrupt(home):
     words = [*COMMAND, "mine", "busy.tsv", "--max-len", "4", "--samples", "1000000"]
     env = ENV | {"KGRBOOK_CACHE": str(home / "cache")}
     busy = subprocess.Popen(
-        words, cwd=home, env=env, stderr=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+        words, cwd=home, env=env, stderr=subprocess.PIPE, stdout=subprocess.PIPE, text=True,
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),  # background jobs ignore it
     )
     while "mining" not in busy.stderr.readline():
         assert busy.poll() is None

@@ -102,7 +102,7 @@ def _has_unused(pairs, row: np.ndarray, t: int, n: int) -> bool:
 def keep_walks(
     pairs: Pairs,  # from joined_pairs
     facts: Facts,  # from directed_facts
-    settings: Settings,
+    settings: Settings,  # what is drawn and kept
     kept: np.ndarray,  # rows to be filled, by number of steps; (T + 1, size, 2T + 2) int32
 ) -> np.ndarray:  # walks kept of each number of steps; (T + 1,) int64
     "Draw walks and look back after every step until all pools are full."
@@ -189,7 +189,7 @@ def _search(pairs, ends, anchor, number: int, settings, kept, found, mark):
 def keep_found(
     pairs: Pairs,  # from joined_pairs
     anchors: np.ndarray,  # facts to start from; (k, 3) int64
-    settings: Settings,
+    settings: Settings,  # what is drawn and kept
     kept: np.ndarray,  # rows to be filled, by number of steps; (T + 1, size, 2T + 2) int32
 ) -> np.ndarray:  # walks kept of each number of steps; (T + 1,) int64
     "Search from every anchor; where more walks are found than wanted, keep a random choice."
