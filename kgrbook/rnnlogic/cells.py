@@ -24,6 +24,7 @@ class Cells(NamedTuple):
     start: np.ndarray  # cells of candidate j: start[j] to start[j + 1]; (C + 1,) int64
     rule: np.ndarray  # rule of the cell, ascending within a candidate; (Z,) int32
     count: np.ndarray  # number of walks; (Z,) float32
+    total: np.ndarray  # walks of all rules to candidate j; (C,) float32
 
 # %% ../../nbs/rnnlogic/02_cells.ipynb #b81a9ee2
 @njit(nogil=True, cache=True)
@@ -33,7 +34,7 @@ def _regroup(query, rule, entity, count, n_query: int, n_ent: int):
     first = np.zeros(n_query + 1, np.int64)
     cand, start = np.empty(n, np.int32), np.zeros(n + 1, np.int64)
     out_rule, out_count = np.empty(n, np.int32), np.empty(n, np.float32)
-    at, lo = np.zeros(n_ent, np.int64), 0
+    total, at, lo = np.zeros(n, np.float32), np.zeros(n_ent, np.int64), 0
     for i in range(n_query):
         hi, met = lo, n_cand
         while hi < n and query[hi] == i:
@@ -52,26 +53,22 @@ def _regroup(query, rule, entity, count, n_query: int, n_ent: int):
             at[e] += 1
         for j in range(met, n_cand):
             at[cand[j]] = 0
+            total[j] = out_count[start[j] : start[j + 1]].sum()
         first[i + 1], lo = n_cand, hi
-    return first, cand[:n_cand].copy(), start[: n_cand + 1].copy(), out_rule, out_count
+    start, cand, total = start[: n_cand + 1].copy(), cand[:n_cand].copy(), total[:n_cand].copy()
+    return first, cand, start, out_rule, out_count, total
 
 
 def _join(parts: list[Cells]) -> Cells:
     "Blocks of queries, one after the other."
-    if len(parts) == 1:
-        return parts[0]
-    borders = []
-    for name in ("first", "start"):
+    joined = {}
+    for name in Cells._fields:
         arrays = [getattr(part, name) for part in parts]
-        shift = np.cumsum([0, *(a[-1] for a in arrays[:-1])])
-        borders.append(
-            np.concatenate([[0], *(a[1:] + s for a, s in zip(arrays, shift, strict=True))])
-        )
-    joined = (
-        np.concatenate([getattr(p, name) for p in parts]) for name in ("entity", "rule", "count")
-    )
-    entity, rule, count = joined
-    return Cells(borders[0], entity, borders[1], rule, count)
+        if name in ("first", "start"):  # borders go on where those of the last block ended
+            shift = np.cumsum([a[-1] for a in arrays]) - [a[-1] for a in arrays]
+            arrays = [a[i > 0 :] + s for i, (a, s) in enumerate(zip(arrays, shift, strict=True))]
+        joined[name] = np.concatenate(arrays) if len(arrays) > 1 else arrays[0]
+    return Cells(**joined)
 
 
 def find_cells(
