@@ -122,9 +122,12 @@ def readable(
     table: pd.DataFrame,  # has a column `runs`
     digits: int = 3,  # after the point
 ) -> pd.DataFrame:
-    "The same rounded; `not run` where nothing was run, and nothing where there is no number."
+    "The same in fixed digits; `not run` where nothing was run, nothing where there is no number."
     runs = table["runs"].fillna(0).astype(int)
-    text = table.round(digits).astype(object).where(table.notna(), "")
+    text = table.map(
+        lambda x: f"{round(x, digits) + 0.0:.{digits}f}" if isinstance(x, float) else x
+    )
+    text = text.astype(object).where(table.notna(), "")
     text[runs == 0] = "not run"
     return text.assign(runs=runs)
 
