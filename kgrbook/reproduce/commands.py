@@ -15,11 +15,18 @@ import pandas as pd
 
 from ..kg.datasets import dataset_names
 from ..ranking.metrics import POLICIES
-from .methods import CONFIGS, PROFILES, method_names, row_name
+from .methods import CONFIGS, PROFILES, method_names
 from .papers import paper_keys
 from .records import plain
 from .runs import Cell, Outcome, make_cells, run_grid
-from .tables import RANKED, is_stale, our_dataset, paper_table, policy_table
+from kgrbook.reproduce.tables import (
+    RANKED,
+    is_stale,
+    our_dataset,
+    our_method,
+    paper_table,
+    policy_table,
+)
 
 # %% ../../nbs/reproduce/08_commands.ipynb #9ea8074c
 def outcome_text(
@@ -33,11 +40,17 @@ def outcome_text(
     return f"{what}, {outcome.words}" if outcome.words else what
 
 
+def _variants(methods: str, rules: str | None) -> list[str]:
+    "Every method with every rule set that it shall read."
+    ends = [f"-{rule}" for rule in rules.split(",")] if rules else [""]
+    return [method + end for method in methods.split(",") for end in ends]
+
+
 def run(args: Namespace) -> tuple[dict, str]:  # for programs, for people
     "Learn, rank and write records; what has a record is kept."
     cells: list[Cell] = []
     for dataset in args.dataset.split(","):
-        for method in args.method.split(","):
+        for method in _variants(args.method, args.rules):
             given = (args.paper, dataset, method, args.seeds, args.profile, args.device)
             cells += make_cells(*given, args.configs)
     budget = args.budget or math.inf
@@ -73,7 +86,9 @@ def table(args: Namespace) -> tuple[dict, str]:  # for programs, for people
         datasets = [our_dataset(args.paper, name, args.configs, args.table) for name in names]
         found["cells"], stale = plain(frame.to_dict("records")), is_stale(frame)
         parts = [_text(frame[SHOWN], index=False), "", f"Ours: {args.ties} ties, ± over seeds."]
-        methods = [row_name(name) for name in dict.fromkeys(frame["method"])]
+        rows = dict.fromkeys(frame["method"])
+        methods = [our_method(args.paper, row, args.configs, args.table) for row in rows]
+        methods = list(dict.fromkeys(methods))
         own = policy_table(datasets, methods, args.paper, **where) if datasets else frame[:0]
         own = own[own["verdict"] != "not run"]
         if len(own):
@@ -103,6 +118,7 @@ def add_reproduce(
     add("paper", metavar="PAPER", help=papers)
     add("dataset", metavar="DATASET", help="a name or a folder; several with commas")
     add("method", metavar="METHOD", help="a name; several with commas")
+    add("--rules", metavar="SET", help="variant of the method: rnnlogic+ --rules orig,aug")
     add("--seeds", default=1, type=_count, metavar="N", help="runs that differ by the seed (1)")
     add("--device", default="auto", choices=("auto", "cpu", "cuda"), help="where to learn (auto)")
     add("--profile", default="cpu", choices=PROFILES, help="which settings (cpu)")

@@ -25,6 +25,7 @@ class Cells(NamedTuple):
     rule: np.ndarray  # rule of the cell, ascending within a candidate; (Z,) int32
     count: np.ndarray  # number of walks; (Z,) float32
     total: np.ndarray  # walks of all rules to candidate j; (C,) float32
+    n_rules: int  # number of rules; those of cells are below
 
 # %% ../../nbs/rnnlogic/02_cells.ipynb #b81a9ee2
 @njit(nogil=True, cache=True)
@@ -61,8 +62,8 @@ def _regroup(query, rule, entity, count, n_query: int, n_ent: int):
 
 def _join(parts: list[Cells]) -> Cells:
     "Blocks of queries, one after the other."
-    joined = {}
-    for name in Cells._fields:
+    joined = {"n_rules": parts[0].n_rules}
+    for name in Cells._fields[:-1]:
         arrays = [getattr(part, name) for part in parts]
         if name in ("first", "start"):  # borders go on where those of the last block ended
             shift = np.cumsum([a[-1] for a in arrays]) - [a[-1] for a in arrays]
@@ -79,15 +80,15 @@ def find_cells(
     remove: str = "none",  # forward or both: the edge that is removed, see Grounder
 ) -> Cells:
     "Ground queries and sort what is found by candidate."
-    parts, done, n_ent = [], 0, grounder.kg.n_ent
+    parts, done, n_ent, n_rules = [], 0, grounder.kg.n_ent, grounder.n_rules
     for found in grounder.blocks(heads, relations, tails, remove):
         end = len(heads) if not len(found.query) else int(found.query[-1]) + 1
         part = (found.query - done, found.rule, found.entity, found.count)
-        parts.append(Cells(*_regroup(*part, end - done, n_ent)))
+        parts.append(Cells(*_regroup(*part, end - done, n_ent), n_rules))
         done = end
     if done < len(heads) or not parts:  # the last queries reach nobody
         none = (np.zeros(0, np.int64), np.zeros(0, np.int32), np.zeros(0, np.int32), np.zeros(0))
-        parts.append(Cells(*_regroup(*none, len(heads) - done, n_ent)))
+        parts.append(Cells(*_regroup(*none, len(heads) - done, n_ent), n_rules))
     return _join(parts)
 
 # %% ../../nbs/rnnlogic/02_cells.ipynb #1476f5ce
@@ -182,8 +183,8 @@ def summarise(
     candidates: np.ndarray,  # which are summarised; positions in `cells.entity`; (n,) int64
 ) -> Tensor:  # sum, sum of squares, minimum, maximum; (n, 4, d)
     "What the rules of a candidate say, with gradients [nandi2023]."
-    if len(v) <= (top := int(cells.rule.max(initial=-1))):
-        raise ValueError(f"the cells speak of rule {top}, and there are vectors of {len(v)} rules")
+    if len(v) != cells.n_rules:
+        raise ValueError(f"the cells are of {cells.n_rules} rules, and there are {len(v)} vectors")
     if v.device.type == "cpu":
         return _Summaries.apply(v.contiguous(), cells, candidates)
     return _formula(v, cells, candidates)

@@ -103,6 +103,7 @@ class Grounder:
     ):
         self.kg, self._graph = kg, as_graph(kg, identity)
         self._trie, self._nodes, self._order = rule_trie(rules.on(kg))
+        self.n_rules = len(rules)
 
     def blocks(
         self,
