@@ -4,7 +4,8 @@
 
 # %% auto #0
 __all__ = ['facts_of', 'Reached', 'ground_facts', 'Problem', 'make_problem', 'loss_and_gradient', 'learn_weights', 'surplus',
-           'posterior', 'RNNLogicConfig', 'RNNLogic', 'by_head', 'weigh_rules', 'share_out', 'add_weights']
+           'posterior', 'log_of_drawn', 'by_head', 'weigh_rules', 'share_out', 'add_weights', 'RNNLogicConfig',
+           'RNNLogic']
 
 # %% ../../nbs/rnnlogic/05_em.ipynb #b99d94f3
 import math
@@ -28,7 +29,7 @@ from ..rules.chaining import ForwardChaining, RuleLearner
 from ..rules.grounding import Groundings, ground
 from ..rules.language import RuleSet
 
-# %% ../../nbs/rnnlogic/05_em.ipynb #4a01fecf
+# %% ../../nbs/rnnlogic/05_em.ipynb #e9ebcbb8
 def facts_of(
     kg,  # the graph
     relation: int,  # directed relation id
@@ -37,7 +38,7 @@ def facts_of(
     h, r, t = kg.triples[kg.triples[:, 1] == relation % kg.n_rel].T
     return (h, t) if relation < kg.n_rel else (t, h)
 
-
+# %% ../../nbs/rnnlogic/05_em.ipynb #4a01fecf
 class Reached(NamedTuple):
     "Whom the rules of one relation reach from each of its facts, when this fact is taken away."
 
@@ -88,13 +89,13 @@ def make_problem(
     outside = n_ent - np.diff(start, append=len(code))
     return Problem(counts / most, most, start, wanted, 1 + known * (answers - 1), outside)
 
-
+# %% ../../nbs/rnnlogic/05_em.ipynb #d6430c20
 def loss_and_gradient(
     w: np.ndarray,  # weights; (N,)
     problem: Problem,  # what they must explain
     ridge: float,  # times half the sum of squares
 ) -> tuple[float, np.ndarray]:  # loss; (N,)
-    "Cross-entropy of the answers among all entities, and how it changes."
+    "Cross-entropy of the answers among all entities (1), and how it changes."
     counts, _, start, wanted, total, outside = problem
     score = counts @ w
     rows = np.diff(start, append=len(score))
@@ -108,7 +109,7 @@ def loss_and_gradient(
 
 def learn_weights(
     problem: Problem,  # what they must explain
-    ridge: float = 1e-3,  # times half the sum of squares
+    ridge: float = 0.03,  # times half the sum of squares
 ) -> tuple[np.ndarray, float]:  # weight of a walk by each rule (N,); loss
     "The best weights: the loss is convex, so there is one minimum."
     w = np.zeros(len(problem.most))
@@ -117,7 +118,7 @@ def learn_weights(
     best = minimize(loss_and_gradient, w, (problem, ridge), "L-BFGS-B", jac=True)
     return best.x / problem.most, float(best.fun)
 
-# %% ../../nbs/rnnlogic/05_em.ipynb #d6430c20
+# %% ../../nbs/rnnlogic/05_em.ipynb #52924258
 def surplus(
     reached: Reached,  # by the rules of a relation
     weight: np.ndarray,  # of a walk by each rule; (N,)
@@ -132,17 +133,90 @@ def surplus(
     every = np.bincount(cell, found.count, size).reshape(shape)
     return weight * (answer - every / among[:, None])
 
-
+# %% ../../nbs/rnnlogic/05_em.ipynb #0f61ac7b
 def posterior(
     h: np.ndarray,  # from surplus; (Q, N)
-    log_p: np.ndarray,  # log-probabilities of the generator; (N,)
+    log_prior: np.ndarray,  # what the rules count before any fact is seen; (N,)
 ) -> np.ndarray:  # (N,); sums to 1
-    "Share of each rule: the mean over facts of exp(H + log p), made to sum to 1."
-    z = h + log_p
+    "Share of each rule: the mean over facts of exp(H + log p), made to sum to 1 (3)."
+    z = h + log_prior
     p = np.exp(z - z.max(1, keepdims=True))
     return (p / p.sum(1, keepdims=True)).mean(0)
 
-# %% ../../nbs/rnnlogic/05_em.ipynb #14fb2e05
+
+def log_of_drawn(
+    log_p: np.ndarray,  # log-probabilities of distinct rules that were drawn; (N,)
+    n: int,  # draws
+) -> np.ndarray:  # (N,)
+    "log p, less the logarithm of the chance that a rule is among n draws (4)."
+    p = np.exp(np.minimum(log_p, 0))
+    return log_p - np.log(-np.expm1(n * np.log1p(-np.minimum(p, 1 - 1e-12))))
+
+# %% ../../nbs/rnnlogic/05_em.ipynb #0205ea5f
+def by_head(
+    rules: RuleSet,  # of several heads
+):  # yields positions (n,)
+    "The rules of one head after those of another."
+    for head in np.unique(rules.head):
+        yield np.flatnonzero(rules.head == head)
+
+
+def _mean(losses: list) -> float:
+    "Of relations from whose facts nothing is reached there is no loss."
+    known = [loss for loss in losses if not math.isnan(loss)]
+    return sum(known) / len(known) if known else math.nan
+
+
+def weigh_rules(
+    rules: RuleSet,  # of several heads
+    kg,  # the graph
+    ridge: float = 0.03,  # times half the sum of squares
+    known: float = 0.2,  # what other known answers count
+) -> tuple[np.ndarray, float]:  # weight of a walk by each rule (N,); mean loss of the heads
+    "The best weights, one relation after the other."
+    weight, losses = np.zeros(len(rules)), []
+    for at in by_head(rules):
+        problem = make_problem(ground_facts(rules[at], kg), kg.n_ent, known)
+        weight[at], loss = learn_weights(problem, ridge)
+        losses.append(loss)
+    return weight, _mean(losses)
+
+
+def share_out(
+    rules: RuleSet,  # drawn; weight: log-probabilities of the generator
+    drawn: int,  # draws for each head
+    kg,  # the graph
+    ridge: float = 0.03,  # times half the sum of squares
+    known: float = 0.2,  # what other known answers count
+) -> tuple[np.ndarray, float]:  # shares, 1 for each head (N,); mean loss of the heads
+    "The expectation step: the posterior of the rules of each head."
+    share, losses = np.zeros(len(rules)), []
+    for at in by_head(rules):
+        reached = ground_facts(rules[at], kg)
+        weight, loss = learn_weights(make_problem(reached, kg.n_ent, known), ridge)
+        share[at] = posterior(surplus(reached, weight), log_of_drawn(rules.weight[at], drawn))
+        losses.append(loss)
+    return share, _mean(losses)
+
+
+def add_weights(
+    a: RuleSet,  # weighed
+    b: RuleSet,  # weighed
+) -> RuleSet:
+    "The union, with the sum of the weights where both have a rule."
+    both = a | b
+    place = {word: i for i, word in enumerate(_words(both))}
+    weight = np.zeros(len(both))
+    for part in (a, b):
+        np.add.at(weight, [place[word] for word in _words(part)], part.weight)
+    return both.weigh(weight)
+
+
+def _words(rules: RuleSet) -> list[tuple]:
+    body = rules.body.tolist()
+    return [(h, *(x for x in b if x >= 0)) for h, b in zip(rules.head.tolist(), body, strict=True)]
+
+# %% ../../nbs/rnnlogic/05_em.ipynb #781095f5
 @dataclass(frozen=True)
 class RNNLogicConfig:
     "Settings of RNNLogic; the defaults are for two cores."
@@ -158,14 +232,24 @@ class RNNLogicConfig:
     drawn: int = 200  # rules drawn for each head in a round
     again: int = 100  # batches of drawn rules in a round
     again_lr: float = 1e-3  # step size with drawn rules
-    top: int = 300  # rules of each head in the end
+    top: int = 1000  # rules of each head in the end
     width: int = 2000  # beams of each head
-    ridge: float = 1e-3  # on the weights
+    ridge: float = 0.03  # on the weights
     known: float = 0.2  # what other known answers count
     seed: int = 0  # of everything that is drawn
     device: str = "cpu"  # where the generator learns
 
+    def __post_init__(self):
+        for name in ("drawn", "again", "top"):
+            if getattr(self, name) < 1:
+                raise ValueError(f"{name} must be 1 or more, got {getattr(self, name)}")
+        if self.rounds < 0 or self.ridge <= 0 or not 0 <= self.known <= 1:
+            raise ValueError(
+                f"need rounds >= 0, ridge > 0 and 0 <= known <= 1, "
+                f"got {self.rounds}, {self.ridge}, {self.known}"
+            )
 
+# %% ../../nbs/rnnlogic/05_em.ipynb #d7c3ddc7
 class RNNLogic(RuleLearner):
     "Rules of a generator that learns which of them helped [qu2021]."
 
@@ -205,7 +289,7 @@ class RNNLogic(RuleLearner):
         "Draw, weigh, share out, learn."
         c, kg = self.config, self.kg
         rules = sample_rules(self.generator, kg.relations, self.heads, c.drawn, seed=seed)
-        shares, self.losses[self.done - 1] = share_out(rules, kg, c.ridge, c.known)
+        shares, self.losses[self.done - 1] = share_out(rules, c.drawn, kg, c.ridge, c.known)
         self.drawn = add_weights(self.drawn, rules.weigh(shares))
         fit_generator(self.generator, self.drawn, c.again, c.batch, c.again_lr, seed)
 
@@ -242,60 +326,3 @@ class RNNLogic(RuleLearner):
 
     def _parameters(self) -> list:
         return list(self.generator.parameters())
-
-# %% ../../nbs/rnnlogic/05_em.ipynb #b4144080
-def by_head(
-    rules: RuleSet,  # of several heads
-):  # yields positions (n,)
-    "The rules of one head after those of another."
-    for head in np.unique(rules.head):
-        yield np.flatnonzero(rules.head == head)
-
-
-def weigh_rules(
-    rules: RuleSet,  # of several heads
-    kg,  # the graph
-    ridge: float = 1e-3,  # times half the sum of squares
-    known: float = 0.2,  # what other known answers count
-) -> tuple[np.ndarray, float]:  # weight of a walk by each rule (N,); mean loss of the heads
-    "The best weights, one relation after the other."
-    weight, losses = np.zeros(len(rules)), []
-    for at in by_head(rules):
-        problem = make_problem(ground_facts(rules[at], kg), kg.n_ent, known)
-        weight[at], loss = learn_weights(problem, ridge)
-        losses.append(loss)
-    return weight, float(np.nanmean(losses))
-
-
-def share_out(
-    rules: RuleSet,  # drawn; weight: log-probabilities of the generator
-    kg,  # the graph
-    ridge: float = 1e-3,  # times half the sum of squares
-    known: float = 0.2,  # what other known answers count
-) -> tuple[np.ndarray, float]:  # shares, 1 for each head (N,); mean loss of the heads
-    "The expectation step: the posterior of the rules of each head."
-    share, losses = np.zeros(len(rules)), []
-    for at in by_head(rules):
-        reached = ground_facts(rules[at], kg)
-        weight, loss = learn_weights(make_problem(reached, kg.n_ent, known), ridge)
-        share[at] = posterior(surplus(reached, weight), rules.weight[at])
-        losses.append(loss)
-    return share, float(np.nanmean(losses))
-
-
-def add_weights(
-    a: RuleSet,  # weighed
-    b: RuleSet,  # weighed
-) -> RuleSet:
-    "The union, with the sum of the weights where both have a rule."
-    both = a | b
-    place = {word: i for i, word in enumerate(_words(both))}
-    weight = np.zeros(len(both))
-    for part in (a, b):
-        np.add.at(weight, [place[word] for word in _words(part)], part.weight)
-    return both.weigh(weight)
-
-
-def _words(rules: RuleSet) -> list[tuple]:
-    body = rules.body.tolist()
-    return [(h, *(x for x in b if x >= 0)) for h, b in zip(rules.head.tolist(), body, strict=True)]
