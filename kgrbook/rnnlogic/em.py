@@ -77,9 +77,10 @@ def make_problem(
     "Everything that the loss needs, counted once."
     heads, tails, found, n = reached
     code, row = np.unique(found.query * n_ent + found.entity, return_inverse=True)
-    counts = sp.csr_array((found.count, (row, found.rule)), shape=(len(code), n))
     most = np.ones(n)
     np.maximum.at(most, found.rule, found.count)
+    share = found.count / most[found.rule]
+    counts = sp.csr_array((share, (row, found.rule)), shape=(len(code), n))
     query, entity = np.divmod(code, n_ent)
     facts = heads * n_ent + tails
     wanted = known * np.isin(heads[query] * n_ent + entity, facts)
@@ -87,7 +88,7 @@ def make_problem(
     start = np.flatnonzero(np.diff(query, prepend=-1))
     answers = np.bincount(heads, minlength=n_ent)[heads[query[start]]]
     outside = n_ent - np.diff(start, append=len(code))
-    return Problem(counts / most, most, start, wanted, 1 + known * (answers - 1), outside)
+    return Problem(counts, most, start, wanted, 1 + known * (answers - 1), outside)
 
 # %% ../../nbs/rnnlogic/05_em.ipynb #d6430c20
 def loss_and_gradient(
