@@ -103,8 +103,7 @@ class RNNLogicPlus:
         self.steps = self.before + c.epochs * self.per_epoch
         self.done, self.losses = 0, np.full(self.steps - self.before, np.nan, np.float32)
         self.looks, self.best, self.plan = np.zeros(0), {}, []  # valid mrr after each round
-        if not self.embedding:
-            self._start_known()
+        self._known = None
 
     def _start_cells(self) -> None:
         "Facts of each directed relation, and their cells as far as they fit."
@@ -148,12 +147,17 @@ class RNNLogicPlus:
         self.rule_adam = LazyAdam(self.vectors, c.lr)
         self.adam = torch.optim.Adam([{"params": list(self.net.parameters())}], c.lr, fused=True)
 
-    def _start_known(self) -> None:
-        "What is known without rules, ready for use."
+    def without(self, heads: np.ndarray, relation: int) -> Tensor:  # (B or 1, n_ent)
+        "What is known without rules."
+        if self.config.entity == "bias":
+            return self.net["bias"](heads, relation)
+        if self._known is None:
+            self._known = self._distance()
+        return self._known(heads, relation)
+
+    def _distance(self) -> Distance:
+        "Scores of RotatE, ready for use."
         c = self.config
-        if c.entity == "bias":
-            self.without = self.net["bias"]
-            return
         if self.embedding:
             scorer = self.embedding.scorer
         else:
@@ -161,7 +165,7 @@ class RNNLogicPlus:
                 raise ValueError(f"the trained vectors are not here: {c.rotate}")
             scorer = load_rotate(data_dir() / c.rotate, self.dataset).to(c.device)
         asked = int((np.diff(self.kg.by_relation[0]) > 0).sum())
-        self.without = Distance(scorer, c.eta, keep=asked * self.kg.n_ent < 100_000_000)
+        return Distance(scorer, c.eta, keep=asked * self.kg.n_ent < 100_000_000)
 
     def fit(self, dataset) -> "RNNLogicPlus":
         "Train to the end."
@@ -175,8 +179,6 @@ class RNNLogicPlus:
         if self.done < self.before:
             self.embedding.step()
             self.done += 1
-            if self.done == self.before:
-                self._start_known()
             return
         epoch, at = divmod(self.done - self.before, self.per_epoch)
         if at == 0 or not self.plan:
@@ -275,8 +277,6 @@ class RNNLogicPlus:
         _fill(self.vectors, arrays.pop("vectors"), self.border)
         if self.embedding:
             self.embedding.load(io.BytesIO(arrays.pop("embedding").tobytes()))
-            if self.done >= self.before:
-                self._start_known()
         best = [name for name in arrays if name.startswith("best.")]
         self.best = {name.removeprefix("best."): arrays.pop(name) for name in best}
         unpack_state(arrays, self.net, self.adam)
