@@ -20,7 +20,7 @@ from kgrbook.embeddings.training import Embedding, EmbeddingConfig
 from kgrbook.kg.datasets import load_dataset
 from kgrbook.reproduce.methods import CONFIGS
 
-SECONDS = {"umls-rnnlogic": 3.0, "kinship-rnnlogic": 3.0, "family": 10.0}
+SECONDS = {"umls-rnnlogic": 5.0, "kinship-rnnlogic": 5.0, "family": 20.0}
 SERVES = {
     "family": ["family"],
     "kinship-rnnlogic": ["kinship", "kinship-neurallp", "kinship-conve", "kinship-rnnlogic"],
@@ -38,8 +38,8 @@ DISTANCES = [
 ]
 PRODUCTS = [
     ONE | {"penalty": 0.01},
-    ONE | {"penalty": 0.1},
-    ONE | {"penalty": 0.03, "dim": 200, "lr": 0.003},
+    ONE | {"penalty": 0.1, "lr": 0.03},
+    SAMPLED | {"inverses": "own", "margin": 0.0},
     EACH,
 ]
 TUCKER, CONVE, GCN = ({"dim": 50, "relation_dim": 50}, {"dim": 64, "channels": 16}, {"dim": 100})
