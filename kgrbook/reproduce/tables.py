@@ -178,9 +178,16 @@ def paper_table(
         raise ValueError(f"{key} has no table {table!r}; it has {there}")
     datasets = {our_dataset(key, name, configs, table) for name in cells["dataset"]}
     methods = {our_method(key, name, configs, table) for name in cells["method"]}
-    records = load_records(Path(results) / key, datasets, methods)
+    records = _of_both(Path(results), key, datasets, methods)
     states = {record: record_state(record, checksum, configs) for record in records}
     return compare_cells(cells, records, states, ties, configs)
+
+
+def _of_both(results: Path, key: str, datasets: set, methods: set) -> list[Record]:
+    "Records of a paper; for rows that it has not run itself, those of the baselines."
+    own = load_records(results / key, datasets, methods)
+    ran = {record.method for record in own}
+    return own + load_records(results / "baselines", datasets, methods - ran)
 
 
 def is_stale(
