@@ -230,7 +230,8 @@ def test_interrupt(home):
     env = ENV | {"KGRBOOK_CACHE": str(home / "cache")}
     busy = subprocess.Popen(
         words, cwd=home, env=env, stderr=subprocess.PIPE, stdout=subprocess.PIPE, text=True,
-        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),  # background jobs ignore it
+        # background jobs ignore the signal
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
     )
     while "mining" not in busy.stderr.readline():
         assert busy.poll() is None
