@@ -135,9 +135,10 @@ def generate_rules(
     kg,  # the graph of facts and train
     n: int = 1000,  # rules of each directed relation
     max_len: int = 3,  # letters of the longest body
-    config: GeneratorConfig = GeneratorConfig(),  # sizes, seed and device
+    config: GeneratorConfig | None = None,  # sizes, seed and device; None: the defaults
 ) -> RuleSet:  # heads of both directions; weight: the probability given the head
     "Mine rules, train a generator on them, list its likeliest [qu2021]."
+    config = config or GeneratorConfig()
     rules = rules_to_learn(kg, max_len, config.mined, config.seed)
     if not len(rules):
         raise ValueError("no rule explains a fact of this graph other than by the fact itself")
