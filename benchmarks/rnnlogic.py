@@ -13,7 +13,7 @@ from bench import Timer, main, report
 import kgrbook.rnnlogic.predictor as predictor
 from kgrbook.kg.datasets import load_dataset
 from kgrbook.rnnlogic.cells import _formula
-from kgrbook.rnnlogic.training import RNNLogicConfig, RNNLogicPlus
+from kgrbook.rnnlogic.training import RNNLogicPlusConfig, RNNLogicPlus
 
 WARM = 3
 
@@ -22,8 +22,8 @@ def start():
     "A learner before its first step, and what finding rules and cells cost."
     torch.set_num_threads(1)
     ds = load_dataset("wn18rr")
-    RNNLogicPlus(RNNLogicConfig(base="none", steps=("rw",), walks=1)).start(ds)  # compiles
-    learner = RNNLogicPlus(RNNLogicConfig())
+    RNNLogicPlus(RNNLogicPlusConfig(base="none", steps=("rw",), walks=1)).start(ds)  # compiles
+    learner = RNNLogicPlus(RNNLogicPlusConfig())
     with Timer() as timer:
         learner.start(ds)
     return learner, timer
