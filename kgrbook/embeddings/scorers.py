@@ -10,6 +10,7 @@ import math
 
 import numpy as np
 import torch
+import torch.nn.functional as F
 from torch import Tensor, nn
 
 from .distances import moduli
@@ -58,7 +59,9 @@ class Scorer(nn.Module):
         "Points with listed entities (B, K), or with all; larger is better."
         if tails is None:
             return q @ table.T
-        return (table[tails] @ q[:, :, None])[..., 0]
+        if len(table) <= 32 * tails.shape[1]:  # a product with all is cheaper than copies of some
+            return self.compare(q, table).gather(1, tails)
+        return (F.embedding(tails, table) @ q[:, :, None])[..., 0]
 
     def score(self, h: Tensor, r: Tensor, t: Tensor | None = None, vectors=None) -> Tensor:
         "Scores of listed tails, t (B, K), or of all entities."
@@ -133,7 +136,9 @@ class TransE(Scorer):
         "Minus distances."
         if tails is None:
             return -torch.cdist(q, table, p=1.0)
-        return -(q[:, None] - table[tails]).abs().sum(-1)
+        if len(table) <= 3 * tails.shape[1]:
+            return self.compare(q, table).gather(1, tails)
+        return -(q[:, None] - F.embedding(tails, table)).abs().sum(-1)
 
 
 class RotatE(Scorer):
