@@ -10,6 +10,7 @@ Kinship and UMLS are searched on one division, and the choice serves the other t
 import json
 import sys
 import time
+import tomllib
 from dataclasses import asdict, replace
 from pathlib import Path
 
@@ -118,17 +119,25 @@ def section(dataset, graph, settings):
     return "\n".join([f"[datasets.{dataset}]", *rows, ""])
 
 
+def differing(model, chosen, text):
+    "What a section must say so that a run of the method has the settings of the trial."
+    general = {name: one["value"] for name, one in tomllib.loads(text)["settings"].items()}
+    general = asdict(EmbeddingConfig(**general))
+    return {name: value for name, value in asdict(EmbeddingConfig(model, **chosen)).items()
+            if json.dumps(value) != json.dumps(general[name])}
+
+
 def write(folder):
     found = {p.stem: json.loads(p.read_text("utf-8"))["trials"] for p in folder.glob("*.json")}
     for model in TRIALS:
         path, parts = CONFIGS / "baselines" / f"{model.lower()}.toml", []
+        before = path.read_text("utf-8").partition(MARK)[0]
         for graph in sorted(SERVES):
             trials = found.get(graph, {}).get(model, [])
             if len(trials) == len(TRIALS[model]):
-                chosen = best_trial(trials)["settings"]
-                parts += [section(name, graph, chosen) for name in SERVES[graph]]
-        before = path.read_text("utf-8").partition(MARK)[0]
-        path.write_text(before + MARK + "\n" + "\n".join(parts), encoding="utf-8")
+                settings = differing(model, best_trial(trials)["settings"], before)
+                parts += [section(name, graph, settings) for name in SERVES[graph]]
+        path.write_text(before.rstrip() + "\n\n" + MARK + "\n" + "\n".join(parts), encoding="utf-8")
 
 
 if __name__ == "__main__":
