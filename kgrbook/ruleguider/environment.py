@@ -36,7 +36,7 @@ class Slots(NamedTuple):
     "Where the walkers of a batch may go, walker after walker."
 
     row: Tensor  # which walker; (m,) int64, ascending
-    rel: Tensor  # directed relation id, or stay; (m,) int64
+    rel: Tensor  # directed relation id, or stay; (m,) int64, ascending within a row
     ent: Tensor  # entity; (m,) int64
 
 
@@ -65,9 +65,9 @@ class WalkGraph:
         if cap:
             row, rels, ents = (a[_highest(row, pagerank(kg)[ents], cap)] for a in (row, rels, ents))
         everyone = np.arange(kg.n_ent)
-        order = np.argsort(np.append(everyone, row), kind="stable")
-        rels = np.append(np.full(kg.n_ent, self.stay), rels)[order]
-        ents = np.append(everyone, ents)[order]
+        order = np.argsort(np.append(row, everyone), kind="stable")
+        rels = np.append(rels, np.full(kg.n_ent, self.stay))[order]
+        ents = np.append(ents, everyone)[order]
         size = 1 + np.bincount(row, minlength=kg.n_ent)
         put = lambda a: torch.as_tensor(a, device=device)  # noqa: E731
         self.rels, self.ents, self.size, self._keys = put(rels), put(ents), put(size), put(keys)
@@ -89,7 +89,7 @@ class WalkGraph:
         self,
         at: Tensor,  # where the walkers stand; (B,) int64
     ) -> Slots:
-        "All slots of each walker, `stay` first (1)."
+        "All slots of each walker (1)."
         size = self.size[at]
         row = torch.repeat_interleave(torch.arange(len(at), device=self.device), size)
         before = torch.cumsum(size, 0) - size
@@ -143,7 +143,10 @@ def degree_table(
     ptr, rels, ents = (a.astype(np.int64) for a in kg.by_entity)
     row = np.repeat(np.arange(kg.n_ent), np.diff(ptr))
     seen = {"degree": row}
-    for name, other, n in (("relation degree", rels, 2 * kg.n_rel), ("entity degree", ents, kg.n_ent)):
+    for name, other, n in (
+        ("relation degree", rels, 2 * kg.n_rel),
+        ("entity degree", ents, kg.n_ent),
+    ):
         seen[name] = np.unique(row * n + other) // n
     counts = {name: np.bincount(rows, minlength=kg.n_ent) for name, rows in seen.items()}
     some = counts["degree"] > 0
