@@ -149,6 +149,21 @@ class TwoAgents(Walker):
             return torch.log_softmax(found, 1)[row]
         return torch.log_softmax(found[row].masked_fill(~there, -torch.inf), 1)
 
+    def log_prob(
+        self,
+        relations: Tensor,  # what is asked; (M,) directed
+        walks: Tensor,  # relations, or stay; (M, T)
+    ) -> Tensor:  # (M,)
+        "Of walks through relations alone, by equation (1) over all relations."
+        tables, n = self._tables(), len(relations)
+        zero, everyone = torch.zeros_like(relations), torch.arange(n, device=relations.device)
+        past, met, total = self.history[0].begin(n, tables[0]), zero + self.n_rows - 1, 0.0
+        for r in walks.T:
+            past = self.history[0].read(past, everyone, met, tables[0], self.n_rows)
+            nodes = Nodes(Queries(zero, relations, zero), zero, (past,), tables)
+            total, met = total + self.relation_log_probs(nodes)[everyone, r], r
+        return total
+
     def look(self, nodes: Nodes, slots: Slots) -> Look:
         "The two factors of every slot and their product (3)."
         there = None
