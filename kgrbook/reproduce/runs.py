@@ -21,7 +21,7 @@ from joblib import Parallel, delayed
 
 from ..core.paths import atomic_write
 from ..core.progress import progress
-from ..ranking.ranks import rank_queries
+from ..ranking.ranks import DIRECTIONS, rank_queries
 from .methods import CONFIGS, Method, find_method, learner_class
 from .provenance import Provenance, refuse_seen, stamp
 from .records import Meter, Record, code_version, load_record, machine, record_name
@@ -217,7 +217,8 @@ def run_cell(
     refuse_seen(stamp(learner, task.learn), task.ask)
     if task.moved:
         learner.move(task.ask)
-    ranks = rank_queries(learner, task.ask, "test")
+    asked = getattr(learner, "directions", DIRECTIONS)  # a walker may know tails alone
+    ranks = rank_queries(learner, task.ask, "test", directions=asked)
     found = {"ranks": ranks, "cost": meter.read(), "notes": _notes(learner)}
     record = Record(**{**vars(record), **found})
     return Outcome(cell, "done", f"mrr {ranks.summary()['mrr']:.4f}", record.save(folder))
