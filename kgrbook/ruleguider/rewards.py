@@ -73,7 +73,7 @@ class RuleReward:
 def hit_reward(
     queries: Queries,  # of each walker
     ends: Tensor,  # where each walk ended; (N,) entity ids
-    scorer=None,  # a trained Scorer, whose sigmoid pays for wrong ends; None: they are worth nothing
+    scorer=None,  # a trained Scorer, whose sigmoid pays for wrong ends; None: nothing does
     vectors=None,  # its tables, if they are at hand
 ) -> Tensor:  # (N,) float32 in [0, 1]
     "Equation (1)."
